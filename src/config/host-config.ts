@@ -1,0 +1,104 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { Type, type Static } from 'typebox';
+import { HostError } from '../domain/errors.ts';
+import { parseBytes } from '../lib/units.ts';
+import { checked } from './schema-problems.ts';
+
+/** The environment variables of the host and of its command. One schema: also the documentation. */
+export const hostConfigSchema = Type.Object(
+  {
+    HEARTH_DATA: Type.String({
+      default: '/var/lib/hearth',
+      minLength: 1,
+      description: 'Where everything that is kept lies.',
+    }),
+    HEARTH_LISTEN: Type.String({
+      default: '127.0.0.1:8080',
+      pattern: '^(.+):([0-9]{1,5})$',
+      description: 'Address and port of the gateway; port 0 takes a free one.',
+    }),
+    HEARTH_URL: Type.Optional(
+      Type.String({
+        pattern: '^https?://',
+        description: 'Where the command finds the host; http:// and HEARTH_LISTEN by default.',
+      }),
+    ),
+    HEARTH_KEY: Type.Optional(
+      Type.String({
+        pattern: '^[^:]+:.+$',
+        description: 'The key of the command, id:secret; $HEARTH_DATA/root.key by default.',
+      }),
+    ),
+    HEARTH_RUNTIME: Type.Enum(['auto', 'crun', 'runc'], {
+      default: 'auto',
+      description: 'The OCI runtime; auto prefers crun.',
+    }),
+    HEARTH_MEMORY: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]+(Ki|Mi|Gi|k|M|G)?$',
+        description: 'Memory for all sandboxes of this node; three quarters of it by default.',
+      }),
+    ),
+    HEARTH_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
+      default: 'info',
+      description: "The least level of the host's own log, on stderr.",
+    }),
+  },
+  { additionalProperties: false },
+);
+
+type Environment = Static<typeof hostConfigSchema>;
+
+export interface HostConfig {
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly url: string;
+  readonly key: string | undefined;
+  readonly ociRuntime: Environment['HEARTH_RUNTIME'];
+  /** undefined: the worker decides by the machine. */
+  readonly memoryBytes: number | undefined;
+  readonly logLevel: Environment['HEARTH_LOG_LEVEL'];
+  readonly hostname: string;
+}
+
+/**
+ * Reads the configuration; the only reader of the environment. Variables that do not begin with
+ * HEARTH_ are not its business. @throws HostError `invalid` with every problem at once.
+ */
+export function loadHostConfig(environment: NodeJS.ProcessEnv): HostConfig {
+  const given = Object.entries(environment).filter(
+    ([name, text]) => name.startsWith('HEARTH_') && text !== '',
+  );
+  const defaults = Object.entries(hostConfigSchema.properties).flatMap(([name, schema]) =>
+    'default' in schema ? [[name, schema.default] as const] : [],
+  );
+  const values: unknown = Object.fromEntries([...defaults, ...given]);
+  return toConfig(checked(hostConfigSchema, values, invalid));
+}
+
+function invalid(problems: readonly string[]): HostError {
+  return new HostError(
+    'invalid',
+    'config.invalid',
+    `The environment is not valid: ${problems.join('; ')}.`,
+    { details: { problems } },
+  );
+}
+
+function toConfig(environment: Environment): HostConfig {
+  const colon = environment.HEARTH_LISTEN.lastIndexOf(':');
+  return {
+    dataDir: resolve(environment.HEARTH_DATA),
+    listen: {
+      host: environment.HEARTH_LISTEN.slice(0, colon).replace(/^\[(.*)\]$/, '$1'),
+      port: Number(environment.HEARTH_LISTEN.slice(colon + 1)),
+    },
+    url: environment.HEARTH_URL ?? `http://${environment.HEARTH_LISTEN}`,
+    key: environment.HEARTH_KEY,
+    ociRuntime: environment.HEARTH_RUNTIME,
+    memoryBytes: parseBytes(environment.HEARTH_MEMORY ?? ''),
+    logLevel: environment.HEARTH_LOG_LEVEL,
+    hostname: hostname(),
+  };
+}

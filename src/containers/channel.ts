@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import type { FunctionError, InvocationRequest } from '../domain/invocation.ts';
+import { logLimitBytes, responseWindowBytes } from '../domain/limits.ts';
+import type { ResponseListener } from '../domain/sandbox.ts';
+import { FrameDecoder, FrameError } from '../lib/frames.ts';
+import {
+  channelIdBytes,
+  grantFrame,
+  initFrame,
+  invokeFrame,
+  protocolVersion,
+  responseBodyLimitBytes,
+  sandboxFrameLimitBytes,
+  splitHead,
+  toHost,
+} from './channel-frames.ts';
+import {
+  parseFunctionError,
+  parseObject,
+  parseResponseHead,
+  ProtocolViolation,
+} from './hostile-json.ts';
+import { LogLines } from './log-lines.ts';
+
+export interface ChannelEvents {
+  onHello(): void;
+  onReady(): void;
+  onInitFailed(error: FunctionError): void;
+  /** The bootstrap broke the protocol: the sandbox must die. At most once; nothing follows. */
+  onViolation(violation: Error): void;
+  /** Output that belongs to no invocation. */
+  onStrayOutput(stream: 'stdout' | 'stderr', piece: Buffer): void;
+}
+
+export interface InitMessage {
+  readonly entry: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly functionName: string;
+  readonly version: string;
+  readonly memoryBytes: number;
+  readonly timeoutMs: number;
+  readonly concurrency: number;
+}
+
+/** One invocation under way on the channel. */
+export interface ChannelInvocation {
+  grant(bytes: number): void;
+  /** Forgets it: whatever the sandbox still says about it is a violation. Flushes its log. */
+  close(): void;
+}
+
+interface Exchange {
+  readonly listener: ResponseListener;
+  readonly settle: (error: FunctionError | undefined) => void;
+  readonly log: LogLines;
+  headSeen: boolean;
+  windowBytes: number;
+}
+
+/**
+ * The host's end of the native channel (runtime/PROTOCOL.md): one state machine that takes every
+ * byte from the sandbox for hostile. It knows nothing of deadlines or processes.
+ */
+export class Channel {
+  readonly #socket: Duplex;
+  readonly #events: ChannelEvents;
+  readonly #exchanges = new Map<string, Exchange>();
+  #state: 'booting' | 'booted' | 'loading' | 'ready' | 'closed' = 'booting';
+
+  constructor(socket: Duplex, events: ChannelEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    const decoder = new FrameDecoder(sandboxFrameLimitBytes, (type, payload) =>
+      this.#receive(type, payload),
+    );
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#state === 'closed') return;
+      try {
+        decoder.push(chunk);
+      } catch (error) {
+        this.#violate(error);
+      }
+    });
+    socket.on('error', () => {}); // the process's end tells; a broken pipe has nothing to add
+  }
+
+  init(message: InitMessage): void {
+    this.#state = 'loading';
+    this.#socket.write(initFrame(message));
+  }
+
+  /** `settle` is called at most once: with nothing after a complete answer, else with the error. */
+  invoke(
+    request: InvocationRequest,
+    listener: ResponseListener,
+    settle: (error: FunctionError | undefined) => void,
+  ): ChannelInvocation {
+    const id = randomBytes(channelIdBytes);
+    const key = id.toString('latin1');
+    const log = new LogLines(logLimitBytes, (line) => listener.onLog(line));
+    const exchange: Exchange = {
+      listener,
+      settle,
+      log,
+      headSeen: false,
+      windowBytes: responseWindowBytes,
+    };
+    this.#exchanges.set(key, exchange);
+    const head = { id: request.id, ...request.head, deadlineMs: request.deadlineMs };
+    this.#socket.write(invokeFrame(id, head, request.body));
+    return {
+      grant: (bytes) => {
+        if (!this.#exchanges.has(key)) return;
+        exchange.windowBytes += bytes;
+        this.#socket.write(grantFrame(id, bytes));
+      },
+      close: () => {
+        this.#exchanges.delete(key);
+        log.flush();
+      },
+    };
+  }
+
+  /** Where output of the whole process goes while exactly one invocation could have written it. */
+  soleLog(): LogLines | undefined {
+    if (this.#exchanges.size !== 1) return undefined;
+    const [exchange] = this.#exchanges.values();
+    return exchange?.log;
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    this.#socket.destroy();
+  }
+
+  #receive(type: number, payload: Buffer): void {
+    if (this.#state === 'closed') return;
+    switch (type) {
+      case toHost.hello:
+        return this.#hello(payload);
+      case toHost.ready:
+        this.#expect('loading', 'READY');
+        this.#state = 'ready';
+        return this.#events.onReady();
+      case toHost.initFailed:
+        this.#expect('loading', 'INIT_FAILED');
+        return this.#events.onInitFailed(parseFunctionError(payload));
+      case toHost.log:
+        return this.#log(payload);
+      default:
+        return this.#answer(type, payload);
+    }
+  }
+
+  #hello(payload: Buffer): void {
+    this.#expect('booting', 'HELLO');
+    const { protocol } = parseObject(payload);
+    if (protocol !== protocolVersion) throw new ProtocolViolation('another protocol version');
+    this.#state = 'booted';
+    this.#events.onHello();
+  }
+
+  #log(payload: Buffer): void {
+    const key = payload.toString('latin1', 0, channelIdBytes);
+    const stream = payload.readUInt8(channelIdBytes) === 2 ? 'stderr' : 'stdout';
+    const text = payload.subarray(channelIdBytes + 1);
+    const exchange = this.#exchanges.get(key);
+    if (exchange) exchange.log.push(stream, text);
+    else this.#events.onStrayOutput(stream, text);
+  }
+
+  #answer(type: number, payload: Buffer): void {
+    const key = payload.toString('latin1', 0, channelIdBytes);
+    const exchange = this.#exchanges.get(key);
+    if (!exchange) throw new ProtocolViolation('an answer to an invocation that is not under way');
+    const rest = payload.subarray(channelIdBytes);
+    switch (type) {
+      case toHost.response: {
+        const { head, body } = splitHead(rest);
+        if (body.length > responseBodyLimitBytes) throw new ProtocolViolation('too long a body');
+        this.#head(exchange, head);
+        if (body.length > 0) exchange.listener.onChunk(body);
+        return this.#settle(key, exchange, undefined);
+      }
+      case toHost.head:
+        return this.#head(exchange, rest);
+      case toHost.chunk:
+        return this.#chunk(exchange, rest);
+      case toHost.end:
+        if (!exchange.headSeen) throw new ProtocolViolation('an end without a head');
+        return this.#settle(key, exchange, undefined);
+      case toHost.error:
+        return this.#settle(key, exchange, parseFunctionError(rest));
+      default:
+        throw new ProtocolViolation(`an unknown frame type ${type}`);
+    }
+  }
+
+  #head(exchange: Exchange, bytes: Buffer): void {
+    if (exchange.headSeen) throw new ProtocolViolation('a second head');
+    exchange.headSeen = true;
+    exchange.listener.onHead(parseResponseHead(bytes));
+  }
+
+  #chunk(exchange: Exchange, bytes: Buffer): void {
+    if (!exchange.headSeen) throw new ProtocolViolation('a chunk before the head');
+    exchange.windowBytes -= bytes.length;
+    if (exchange.windowBytes < 0) throw new ProtocolViolation('more than was granted');
+    exchange.listener.onChunk(bytes);
+  }
+
+  #settle(key: string, exchange: Exchange, error: FunctionError | undefined): void {
+    this.#exchanges.delete(key);
+    exchange.log.flush();
+    exchange.settle(error);
+  }
+
+  #expect(state: string, frame: string): void {
+    if (this.#state !== state) throw new ProtocolViolation(`${frame} while ${this.#state}`);
+  }
+
+  #violate(error: unknown): void {
+    this.close();
+    const known =
+      error instanceof ProtocolViolation ||
+      error instanceof FrameError ||
+      error instanceof RangeError; // a payload cut short
+    this.#events.onViolation(
+      known ? error : new Error('a listener of the channel failed', { cause: error }),
+    );
+  }
+}

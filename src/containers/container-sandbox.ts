@@ -1,0 +1,219 @@
+import { HostError } from '../domain/errors.ts';
+import type { SandboxId } from '../domain/ids.ts';
+import type { FunctionError, InvocationOutcome, InvocationRequest } from '../domain/invocation.ts';
+import { initLimitMs, logLimitBytes } from '../domain/limits.ts';
+import type { LogLine } from '../domain/log.ts';
+import type {
+  DestroyReason,
+  ResponseListener,
+  RunningInvocation,
+  Sandbox,
+} from '../domain/sandbox.ts';
+import type { Cgroup } from '../linux/index.ts';
+import { Channel, type ChannelInvocation, type InitMessage } from './channel.ts';
+import { LogLines } from './log-lines.ts';
+import type { ContainerExit, ContainerProcess } from './oci-runtime.ts';
+
+export interface SandboxParts {
+  readonly id: SandboxId;
+  readonly memoryBytes: number;
+  readonly process: ContainerProcess;
+  readonly cgroup: Pick<Cgroup, 'kill' | 'oomKills'>;
+  /** Everything the sandbox holds; disposed once nothing of it runs any more. */
+  readonly resources: AsyncDisposableStack;
+  /** Output outside any invocation. */
+  readonly onStrayLine: (line: LogLine) => void;
+  /** Something could not be given back; the next start of the worker finds it. */
+  readonly onLeftBehind: (error: unknown) => void;
+}
+
+/** How loading went: ready, or how it failed. Times in milliseconds. */
+export interface LoadResult {
+  readonly failure: InvocationOutcome | undefined;
+  /** Until the bootstrap said hello. */
+  readonly bootMs: number;
+  /** From there until the handler was loaded. */
+  readonly initMs: number;
+}
+
+interface Running {
+  readonly settle: (outcome: InvocationOutcome) => void;
+}
+
+/** A sandbox made of one OCI container, its cgroup and its native channel. */
+export class ContainerSandbox implements Sandbox {
+  readonly id: SandboxId;
+  readonly memoryBytes: number;
+  readonly gone: Promise<DestroyReason>;
+  readonly #parts: SandboxParts;
+  readonly #channel: Channel;
+  readonly #strayLog: LogLines;
+  readonly #running = new Set<Running>();
+  readonly #gone = Promise.withResolvers<DestroyReason>();
+  readonly #hello = Promise.withResolvers<void>();
+  readonly #ready = Promise.withResolvers<FunctionError | undefined>();
+  #lastStrayText = '';
+  #booted = false;
+  #ended: { readonly reason: DestroyReason; readonly outcome: InvocationOutcome } | undefined;
+
+  constructor(parts: SandboxParts) {
+    this.id = parts.id;
+    this.memoryBytes = parts.memoryBytes;
+    this.gone = this.#gone.promise;
+    this.#parts = parts;
+    this.#strayLog = new LogLines(logLimitBytes, (line) => {
+      this.#lastStrayText = line.text;
+      parts.onStrayLine(line);
+    });
+    const stray = (stream: 'stdout' | 'stderr') => (piece: Buffer) =>
+      (this.#channel.soleLog() ?? this.#strayLog).push(stream, piece);
+    this.#channel = new Channel(parts.process.channel, {
+      onHello: () => this.#hello.resolve(),
+      onReady: () => this.#ready.resolve(undefined),
+      onInitFailed: (error) => this.#ready.resolve(error),
+      onViolation: (violation) => {
+        this.#strayLog.push('stderr', Buffer.from(`[hearth] discarded: ${violation.message}\n`));
+        void this.#end('protocol_violation', { kind: 'crashed' });
+      },
+      onStrayOutput: (stream, piece) => stray(stream)(piece),
+    });
+    parts.process.stdout.on('data', stray('stdout'));
+    parts.process.stderr.on('data', stray('stderr'));
+    parts.process.exited.then(
+      (exit) => this.#exited(exit),
+      () => this.#exited({ exitCode: 127 }),
+    );
+  }
+
+  get destroyed(): DestroyReason | undefined {
+    return this.#ended?.reason;
+  }
+
+  /**
+   * Boots and loads the handler, within `initLimitMs` in all. After a failure it is destroyed.
+   * @throws HostError `internal` when the container did not start.
+   */
+  async load(message: InitMessage, signal: AbortSignal): Promise<LoadResult> {
+    const started = performance.now();
+    let booted = started;
+    const limit = AbortSignal.timeout(initLimitMs);
+    const stopped = abortion(AbortSignal.any([signal, limit]));
+    const loaded = this.#hello.promise.then(() => {
+      booted = performance.now();
+      this.#booted = true;
+      this.#channel.init(message);
+      return this.#ready.promise;
+    });
+    const result = await Promise.race([loaded, stopped.promise, this.gone]);
+    stopped.forget();
+    const failure = await this.#loadFailure(result, limit.aborted);
+    const now = performance.now();
+    return { failure, bootMs: booted - started, initMs: now - booted };
+  }
+
+  invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation {
+    if (this.#ended) {
+      return { outcome: Promise.resolve({ kind: 'crashed' }), grant: () => {}, cancel: () => {} };
+    }
+    const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
+    let exchange: ChannelInvocation | undefined;
+    const running: Running = {
+      settle: (outcome) => {
+        if (!this.#running.delete(running)) return;
+        clearTimeout(deadline);
+        exchange?.close();
+        resolve(outcome);
+      },
+    };
+    this.#running.add(running);
+    const stop = (reason: 'timeout' | 'cancelled', outcome: InvocationOutcome) => {
+      if (!this.#running.has(running)) return;
+      running.settle(outcome);
+      void this.destroy(reason);
+    };
+    const deadline = setTimeout(
+      () => stop('timeout', { kind: 'timeout', phase: 'run' }),
+      Math.max(0, request.deadlineMs - Date.now()),
+    );
+    exchange = this.#channel.invoke(request, listener, (error) =>
+      running.settle(error ? { kind: 'function_error', error } : { kind: 'ok' }),
+    );
+    return {
+      outcome: promise,
+      grant: (bytes) => exchange.grant(bytes),
+      cancel: () => stop('cancelled', { kind: 'cancelled' }),
+    };
+  }
+
+  async destroy(reason: DestroyReason): Promise<void> {
+    await this.#end(reason, { kind: 'crashed', signal: 'SIGKILL' });
+  }
+
+  /** The container ended by itself, or by a `kill` of ours, which has given its reason before. */
+  #exited(exit: ContainerExit): void {
+    if (this.#ended) return;
+    if (this.#parts.cgroup.oomKills() > 0) {
+      void this.#end('out_of_memory', {
+        kind: 'out_of_memory',
+        limitBytes: this.memoryBytes,
+      });
+    } else {
+      void this.#end('crashed', { kind: 'crashed', ...exit });
+    }
+  }
+
+  #end(reason: DestroyReason, outcome: InvocationOutcome): Promise<DestroyReason> {
+    if (this.#ended) return this.gone;
+    this.#ended = { reason, outcome };
+    for (const running of this.#running) running.settle(outcome);
+    this.#channel.close();
+    void this.#giveBack().then(() => this.#gone.resolve(reason));
+    return this.gone;
+  }
+
+  /** Never rejects. First nothing runs any more, then what it ran on goes. */
+  async #giveBack(): Promise<void> {
+    try {
+      await this.#parts.cgroup.kill();
+      await this.#parts.process.exited.catch(() => {}); // never started: nothing to wait for
+      this.#strayLog.flush();
+      await this.#parts.resources.disposeAsync();
+    } catch (error) {
+      this.#parts.onLeftBehind(error);
+    }
+  }
+
+  /** Before the hello no code of the user's has run, so a crash then is the host's failure. */
+  #deathWhileLoading(): InvocationOutcome | undefined {
+    const outcome = this.#ended?.outcome;
+    if (this.#booted || outcome?.kind !== 'crashed') return outcome;
+    throw new HostError(
+      'internal',
+      'sandbox.not_started',
+      `The container did not start: ${this.#lastStrayText || 'it said nothing'}`,
+      { details: { ...outcome } },
+    );
+  }
+
+  async #loadFailure(
+    result: FunctionError | DestroyReason | 'aborted' | undefined,
+    overLimit: boolean,
+  ): Promise<InvocationOutcome | undefined> {
+    if (result === undefined) return undefined;
+    if (result === 'aborted') {
+      await this.destroy(overLimit ? 'init_failed' : 'cancelled');
+      return { kind: 'timeout', phase: 'init' };
+    }
+    if (typeof result === 'string') return this.#deathWhileLoading();
+    await this.destroy('init_failed');
+    return { kind: 'function_error', error: result };
+  }
+}
+
+function abortion(signal: AbortSignal) {
+  const { promise, resolve } = Promise.withResolvers<'aborted'>();
+  const onAbort = () => resolve('aborted');
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
+}

@@ -1,0 +1,60 @@
+import type { ContainerMount, IdRange, SecurityProfile } from '../domain/container.ts';
+
+export interface OciSpecOptions {
+  readonly rootDir: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly mounts: readonly ContainerMount[];
+  readonly profile: SecurityProfile;
+  readonly ids: Pick<IdRange, 'firstId' | 'count'>;
+  readonly networkNamespacePath: string;
+  /** For a runtime that insists on a cgroup of its own: the one that it shall find made. */
+  readonly cgroupsPath?: string;
+}
+
+const ownNamespaces = ['pid', 'ipc', 'uts', 'mount', 'cgroup', 'user'] as const;
+const noCapabilities = {
+  bounding: [],
+  effective: [],
+  inheritable: [],
+  permitted: [],
+  ambient: [],
+};
+
+/**
+ * The `config.json` of one sandbox (OCI runtime specification 1.0.2). No terminal, no hooks, no
+ * devices, a root that cannot be written, the same host name for all.
+ */
+export function ociSpec(options: OciSpecOptions) {
+  const { profile, ids } = options;
+  const mapping = [{ containerID: 0, hostID: ids.firstId, size: ids.count }];
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid: profile.uid, gid: profile.gid },
+      args: options.args,
+      env: options.env,
+      cwd: options.workingDir,
+      capabilities: noCapabilities,
+      noNewPrivileges: true,
+      rlimits: profile.rlimits,
+    },
+    root: { path: options.rootDir, readonly: true },
+    hostname: 'sandbox',
+    mounts: options.mounts,
+    linux: {
+      namespaces: [
+        ...ownNamespaces.map((type) => ({ type })),
+        { type: 'network', path: options.networkNamespacePath },
+      ],
+      uidMappings: mapping,
+      gidMappings: mapping,
+      ...(options.cgroupsPath === undefined ? {} : { cgroupsPath: options.cgroupsPath }),
+      maskedPaths: profile.maskedPaths,
+      readonlyPaths: profile.readonlyPaths,
+      seccomp: profile.seccomp,
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { mkdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PreparedImage } from '../domain/image.ts';
+import type { Digest } from '../domain/ids.ts';
+import { KeyedMutex } from '../lib/keyed-mutex.ts';
+import { mountOverlayReadOnly, unmount } from '../linux/index.ts';
+
+/** A root file system held for one sandbox. */
+export interface RootLease extends AsyncDisposable {
+  readonly path: string;
+}
+
+/**
+ * One read-only overlay mount per image, shared by all its sandboxes: nothing in it can differ
+ * between them. Mounted for the first, unmounted after the last.
+ */
+export class RootMounts {
+  readonly #dir: string;
+  readonly #users = new Map<Digest, number>();
+  readonly #mutex = new KeyedMutex<Digest>();
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  async lease(image: PreparedImage): Promise<RootLease> {
+    const { digest } = image;
+    const path = join(this.#dir, digest.slice('sha256:'.length));
+    await this.#mutex.run(digest, async () => {
+      const users = this.#users.get(digest) ?? 0;
+      if (users === 0) {
+        await mkdir(path, { recursive: true, mode: 0o711 });
+        mountOverlayReadOnly(image.layerDirs, path);
+      }
+      this.#users.set(digest, users + 1);
+    });
+    let held = true;
+    return {
+      path,
+      [Symbol.asyncDispose]: async () => {
+        if (!held) return;
+        held = false;
+        await this.#mutex.run(digest, () => this.#release(digest, path));
+      },
+    };
+  }
+
+  async #release(digest: Digest, path: string): Promise<void> {
+    const users = (this.#users.get(digest) ?? 1) - 1;
+    if (users > 0) {
+      this.#users.set(digest, users);
+      return;
+    }
+    this.#users.delete(digest);
+    unmount(path, { detach: true });
+    await rmdir(path);
+  }
+}

@@ -1,0 +1,71 @@
+import type { Digest } from './ids.ts';
+
+/** Language runtimes with a base image of their own. */
+export const runtimes = ['node24'] as const;
+export type Runtime = (typeof runtimes)[number];
+
+/** `none`: anyone may call the HTTP trigger. `key`: callers need a key. */
+export type HttpAuth = 'none' | 'key';
+
+/**
+ * What `hearth.json` says, checked and with every default filled in. Immutable: it is recorded in
+ * the version's image (label `dev.hearth.function`), so that a digest names code and settings.
+ */
+export interface FunctionSpec {
+  readonly name: string;
+  readonly runtime: Runtime;
+  /** The module to load, relative to the package's root. */
+  readonly entry: string;
+  readonly memoryBytes: number;
+  /** Processors; 0.5 is half of one. */
+  readonly cpu: number;
+  readonly timeoutMs: number;
+  /** Invocations that one sandbox serves at once. */
+  readonly concurrency: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** Absent: no HTTP trigger. Empty `methods`: all. */
+  readonly http: { readonly auth: HttpAuth; readonly methods: readonly string[] } | undefined;
+  /** `function`: sandboxes are reused for the same version. `invocation`: never reused. */
+  readonly isolation: 'function' | 'invocation';
+  readonly scratchBytes: number;
+  /** `max` bounds the sandboxes of this function on a node; `keepWarmMs` an idle one's life. */
+  readonly scaling: { readonly max: number; readonly keepWarmMs: number };
+}
+
+/** An immutable deployed revision: an image by digest. Numbers count up from 1 per function. */
+export interface FunctionVersion {
+  readonly number: number;
+  readonly digest: Digest;
+  readonly spec: FunctionSpec;
+  /** ISO 8601. */
+  readonly createdAt: string;
+}
+
+/** What the user named: its versions, newest last, and the one that serves. */
+export interface FunctionRecord {
+  readonly name: string;
+  /** Counts every change; a write names the revision that it read. */
+  readonly revision: number;
+  readonly live: Digest;
+  readonly versions: readonly FunctionVersion[];
+}
+
+/**
+ * Where functions are recorded. Reads are answered from a mirror in memory that follows every
+ * change in the cluster; writes are durable when they resolve.
+ */
+export interface FunctionStore {
+  get(name: string): FunctionRecord | undefined;
+  list(): readonly FunctionRecord[];
+  /** @throws HostError `conflict` when the stored revision is not `record.revision - 1`. */
+  put(record: FunctionRecord): Promise<void>;
+  /** Idempotent. Resolves to whether there was one. */
+  remove(name: string): Promise<boolean>;
+}
+
+/** The version that serves. */
+export function liveVersion(record: FunctionRecord): FunctionVersion {
+  const version = record.versions.findLast(({ digest }) => digest === record.live);
+  if (!version) throw new TypeError(`${record.name} has no version ${record.live}`);
+  return version;
+}

@@ -1,0 +1,39 @@
+import type { Readable } from 'node:stream';
+import type { FunctionSpec, Runtime } from './function.ts';
+import type { Digest } from './ids.ts';
+
+/** An image unpacked on this node and ready to be the root of sandboxes. */
+export interface PreparedImage {
+  readonly digest: Digest;
+  /** Directories of the layers, topmost first, as overlayfs wants its `lowerdir`. Read-only. */
+  readonly layerDirs: readonly string[];
+  readonly env: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly workingDir: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What a worker needs: images by digest, unpacked once however many ask at the same time. */
+export interface ImageProvider {
+  /** @throws HostError `not_found` when no such image is stored; `invalid` when it is unsafe. */
+  prepare(digest: Digest, signal: AbortSignal): Promise<PreparedImage>;
+}
+
+/** What a deploy needs: a package made into an image on the runtime's base. */
+export interface PackageBuilder {
+  /**
+   * Stores a package (an uncompressed tar with the files of the function's folder) as an image
+   * whose topmost layer has them under /var/task, without the root's `hearth.json`, for which the
+   * spec stands. Reproducible: the same spec and the same files give the same digest, whatever
+   * their times and order were.
+   * @throws HostError `invalid` for an unsafe or broken tar, `too_large`, `unavailable` when the
+   *   runtime's base image has not been built.
+   */
+  build(spec: FunctionSpec, packageTar: Readable): Promise<Digest>;
+}
+
+/** What start-up needs: the base image of a runtime, made from what is on the machine. */
+export interface BaseImageBuilder {
+  /** Idempotent; `built` is false when nothing had changed since the last time. */
+  ensure(runtime: Runtime): Promise<{ readonly digest: Digest; readonly built: boolean }>;
+}

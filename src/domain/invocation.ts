@@ -1,0 +1,59 @@
+import type { Digest, InvocationId } from './ids.ts';
+
+/** Names as received, in order; a repeated header is a repeated pair. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/**
+ * What an invocation asks for, without its body.
+ *
+ * `trigger: 'http'`: an HTTP request as the caller sent it, the route's prefix stripped from `url`
+ * (path and query, raw). `trigger: 'event'`: an explicit invoke; the body is the JSON event.
+ */
+export interface RequestHead {
+  readonly trigger: 'http' | 'event';
+  readonly method: string;
+  readonly url: string;
+  readonly headers: HeaderList;
+  readonly sourceIp: string;
+}
+
+export interface InvocationRequest {
+  readonly id: InvocationId;
+  readonly functionName: string;
+  readonly version: Digest;
+  readonly head: RequestHead;
+  readonly body: Uint8Array;
+  /** Epoch milliseconds. The one timeout: after it the sandbox is killed and the caller told. */
+  readonly deadlineMs: number;
+}
+
+/** For an `event` the status is 200 and the body is the JSON of the returned value. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: HeaderList;
+}
+
+/** How an invocation found its sandbox. Cold: created for this call; warm: it was there. */
+export type StartKind = 'warm' | 'thawed' | 'stem' | 'cold';
+
+/** What the function threw, as it described it. */
+export interface FunctionError {
+  readonly type: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+/** Where a deadline was met. */
+export type Phase = 'queue' | 'lease' | 'init' | 'run';
+
+/** How an invocation ended. A function's failure is a value, never an exception of the host. */
+export type InvocationOutcome =
+  | { readonly kind: 'ok' }
+  | { readonly kind: 'function_error'; readonly error: FunctionError }
+  | { readonly kind: 'timeout'; readonly phase: Phase }
+  | { readonly kind: 'out_of_memory'; readonly limitBytes: number }
+  | { readonly kind: 'crashed'; readonly exitCode?: number; readonly signal?: string }
+  | { readonly kind: 'cancelled' };
+
+/** Milliseconds spent in each phase; a phase that did not happen is absent. */
+export type PhaseTimings = Partial<Record<Phase, number>>;

@@ -1,0 +1,26 @@
+import type { Digest, InvocationId, NodeId } from './ids.ts';
+import type { RequestHead } from './invocation.ts';
+
+/** One synchronous invocation on its way to a worker node. Plain JSON but for the body. */
+export interface LaneItem {
+  readonly id: InvocationId;
+  readonly functionName: string;
+  readonly version: Digest;
+  readonly head: RequestHead;
+  /** `undefined`: over `laneBodyLimitBytes`; fetch it over the direct connection. */
+  readonly body: Uint8Array | undefined;
+  /** Epoch milliseconds. */
+  readonly acceptedMs: number;
+  readonly deadlineMs: number;
+  /** Address of the gateway's ReplyReceiver. */
+  readonly replyTo: string;
+}
+
+/** The gateway's end of the lanes. Items of one node keep their order. */
+export interface LaneProducer {
+  /** Resolves when the queue has the item. @throws HostError `unavailable` when it cannot. */
+  enqueue(node: NodeId, item: LaneItem): Promise<void>;
+}
+
+/** The worker's end of its lane: every item is handed over at most once, ever. */
+export type LaneHandler = (items: readonly LaneItem[]) => void;

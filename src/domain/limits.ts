@@ -1,0 +1,27 @@
+/** Limits promised to users (README, "Limits"). Over one: a clear 4xx, never a truncation. */
+
+const kib = 1024;
+const mib = 1024 * kib;
+
+/** Body of a synchronous request, and of its buffered response. */
+export const syncBodyLimitBytes = 6 * mib;
+
+/** A body above this does not travel in Redis: the worker fetches it over the direct connection. */
+export const laneBodyLimitBytes = 64 * kib;
+
+/** Names and values of `env` together. */
+export const envLimitBytes = 4 * kib;
+
+export const timeoutLimitMs = 900_000;
+
+/** From the start of the container until the handler is loaded. */
+export const initLimitMs = 10_000;
+
+/** Captured output of one invocation; what follows is replaced by one marker line. */
+export const logLimitBytes = 1 * mib;
+
+/** An uploaded function package, unpacked or not. */
+export const packageLimitBytes = 50 * mib;
+
+/** Response bytes a sender may have under way before the receiver grants more. */
+export const responseWindowBytes = 256 * kib;

@@ -1,0 +1,7 @@
+/** The host's own log. `fields` are flat facts for machines, `message` is for people. Never throws. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

@@ -1,0 +1,52 @@
+import type { SandboxId } from './ids.ts';
+import type { InvocationOutcome, InvocationRequest, ResponseHead } from './invocation.ts';
+import type { LogLine } from './log.ts';
+
+/** Why a sandbox was destroyed; kept for whoever asks a dead one. */
+export type DestroyReason =
+  | 'idle' // past its keep-warm time
+  | 'evicted' // its memory was needed
+  | 'spent' // isolation "invocation"
+  | 'timeout'
+  | 'cancelled'
+  | 'crashed'
+  | 'out_of_memory'
+  | 'protocol_violation'
+  | 'init_failed'
+  | 'shutdown';
+
+/**
+ * Receives one invocation's response, in this order: `onHead` at most once, then `onChunk`s.
+ * `onLog` at any time. Nothing after the outcome has settled. Chunks may be kept.
+ */
+export interface ResponseListener {
+  onHead(head: ResponseHead): void;
+  onChunk(bytes: Uint8Array): void;
+  onLog(line: LogLine): void;
+}
+
+export interface RunningInvocation {
+  /** Never rejects. After anything but `ok` and `function_error` the sandbox is gone. */
+  readonly outcome: Promise<InvocationOutcome>;
+  /** Lets the function send so many bytes more than `responseWindowBytes` and earlier grants. */
+  grant(bytes: number): void;
+  /** The caller is gone: destroys the sandbox, outcome `cancelled`. Harmless when already over. */
+  cancel(): void;
+}
+
+/**
+ * A container with its leases and its channel, its handler loaded, able to serve. It serves one
+ * version of one function for its whole life. Any call on a dead one is harmless: `invoke` gives
+ * the outcome `crashed`.
+ */
+export interface Sandbox {
+  readonly id: SandboxId;
+  readonly memoryBytes: number;
+  /** Set once it is dead. */
+  readonly destroyed: DestroyReason | undefined;
+  /** Settles once, when it is dead and everything it held has been given back. Never rejects. */
+  readonly gone: Promise<DestroyReason>;
+  invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation;
+  /** Idempotent; the first reason stays. Resolves when all it held has been given back. */
+  destroy(reason: DestroyReason): Promise<void>;
+}

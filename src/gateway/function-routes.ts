@@ -1,0 +1,119 @@
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Type, type Static } from 'typebox';
+import { parseFunctionConfig } from '../config/function-config.ts';
+import type { FunctionDeployer } from '../domain/deployer.ts';
+import { HostError } from '../domain/errors.ts';
+import type { FunctionRecord, FunctionStore } from '../domain/function.ts';
+import { packageLimitBytes } from '../domain/limits.ts';
+import type { LogStore } from '../domain/log.ts';
+import type { Authenticator } from '../domain/principal.ts';
+import { deployment, functionDetails, functionSummary, logLine } from './function-views.ts';
+import { readPackageConfig } from './package-config.ts';
+import { requireKey } from './require-key.ts';
+
+export interface FunctionRoutesOptions {
+  readonly functions: FunctionStore;
+  readonly deployer: FunctionDeployer;
+  readonly logs: Pick<LogStore, 'read'>;
+  readonly authenticator: Authenticator;
+}
+
+interface ByName {
+  readonly Params: { readonly name: string };
+}
+
+const logsQuerySchema = Type.Object({
+  invocation: Type.Optional(Type.String({ description: 'Only lines of this invocation.' })),
+  since: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Only lines from then on; epoch milliseconds.' }),
+  ),
+  limit: Type.Integer({
+    default: 100,
+    minimum: 1,
+    maximum: 10_000,
+    description: 'The newest so many.',
+  }),
+});
+
+type LogsQuery = Static<typeof logsQuerySchema>;
+
+/** Management of functions, `/v1/functions…`. Every route needs a key. */
+export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOptions): void {
+  const { functions, deployer, logs, authenticator } = options;
+
+  app.addHook('onRequest', (request, _reply, done) => {
+    requireKey(authenticator, request.headers.authorization);
+    done();
+  });
+
+  // A package is held in memory whole: it is at most 50 MiB, and only holders of a key send one.
+  app.addContentTypeParser(
+    'application/x-tar',
+    { parseAs: 'buffer', bodyLimit: packageLimitBytes },
+    (_request, body, done) => done(null, body),
+  );
+
+  app.post('/v1/functions', async (request, reply) => {
+    if (!Buffer.isBuffer(request.body)) throw noPackage();
+    const spec = parseFunctionConfig(await readPackageConfig(request.body));
+    const { record, changed } = await deployer.deploy(spec, Readable.from([request.body]));
+    return reply.code(changed ? 201 : 200).send(deployment(record, changed, baseUrl(request)));
+  });
+
+  app.get('/v1/functions', (request) => ({
+    functions: functions
+      .list()
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map((record) => functionSummary(record, baseUrl(request))),
+  }));
+
+  app.get<ByName>('/v1/functions/:name', (request) =>
+    functionDetails(find(functions, request.params.name), baseUrl(request)),
+  );
+
+  app.delete<ByName>('/v1/functions/:name', async (request, reply) => {
+    const { name } = request.params;
+    if (!(await deployer.remove(name))) throw noFunction(name);
+    return reply.code(204).send();
+  });
+
+  app.get<ByName & { Querystring: LogsQuery }>(
+    '/v1/functions/:name/logs',
+    { schema: { querystring: logsQuerySchema } },
+    (request) => readLogs(find(functions, request.params.name), request.query, logs),
+  );
+}
+
+async function readLogs(
+  { name: functionName }: FunctionRecord,
+  { invocation, since, limit }: LogsQuery,
+  logs: Pick<LogStore, 'read'>,
+) {
+  const entries = await logs.read({
+    functionName,
+    limit,
+    ...(invocation === undefined ? {} : { invocationId: invocation }),
+    ...(since === undefined ? {} : { sinceMs: since }),
+  });
+  return { entries: entries.map(logLine) };
+}
+
+/** Where the caller reached us, by its own word. */
+const baseUrl = (request: FastifyRequest): string => `${request.protocol}://${request.host}`;
+
+function find(functions: FunctionStore, name: string): FunctionRecord {
+  const record = functions.get(name);
+  if (record) return record;
+  throw noFunction(name);
+}
+
+const noFunction = (name: string): HostError =>
+  new HostError('not_found', 'gateway.no_function', `There is no function "${name.slice(0, 80)}".`);
+
+const noPackage = (): HostError =>
+  new HostError(
+    'invalid',
+    'gateway.no_package',
+    'Send the package as the body, a tar of type application/x-tar.',
+  );

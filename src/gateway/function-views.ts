@@ -1,0 +1,48 @@
+import { liveVersion, type FunctionRecord, type FunctionVersion } from '../domain/function.ts';
+import type { LogEntry } from '../domain/log.ts';
+
+/** How functions look in the management API. `baseUrl` is where the caller reached the gateway. */
+export function functionSummary(record: FunctionRecord, baseUrl: string) {
+  const live = liveVersion(record);
+  return {
+    name: record.name,
+    runtime: live.spec.runtime,
+    live: versionSummary(live),
+    versions: record.versions.length,
+    url: triggerUrl(live, baseUrl),
+  };
+}
+
+export function functionDetails(record: FunctionRecord, baseUrl: string) {
+  return {
+    name: record.name,
+    revision: record.revision,
+    live: record.live,
+    versions: record.versions,
+    url: triggerUrl(liveVersion(record), baseUrl),
+  };
+}
+
+export function deployment(record: FunctionRecord, changed: boolean, baseUrl: string) {
+  const live = liveVersion(record);
+  const url = triggerUrl(live, baseUrl);
+  return { name: record.name, version: versionSummary(live), changed, url };
+}
+
+/** The function is in the path already. */
+export const logLine = ({ timeMs, stream, text, invocationId }: LogEntry) => ({
+  timeMs,
+  stream,
+  text,
+  invocationId,
+});
+
+const versionSummary = ({ number, digest, createdAt }: FunctionVersion) => ({
+  number,
+  digest,
+  createdAt,
+});
+
+/** Null where no HTTP trigger makes the function reachable. */
+const triggerUrl = ({ spec }: FunctionVersion, baseUrl: string): string | null =>
+  spec.http ? `${baseUrl}/fn/${spec.name}` : null;

@@ -1,0 +1,118 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { HostError } from '../domain/errors.ts';
+import { timeoutLimitMs } from '../domain/limits.ts';
+import type { Service } from '../domain/service.ts';
+import { createInvocationHandler } from './invocation-handler.ts';
+import { invocationRoute } from './invocation-route.ts';
+import { Invocations, type InvocationsOptions } from './invocations.ts';
+import { createManagementApp, type ManagementAppOptions } from './management-app.ts';
+import { RequestBodies } from './request-bodies.ts';
+
+/** One at least for each of these: what a slow, silent or greedy peer can hold on to. */
+const serverLimits = {
+  maxHeaderSize: 32 * 1024,
+  headersTimeout: 20_000,
+  /** To send a whole request: 50 MiB at 175 KB/s. */
+  requestTimeout: 300_000,
+  /** Longer than the minute that proxies keep theirs, so that they close idle connections first. */
+  keepAliveTimeout: 72_000,
+  connectionsCheckingInterval: 5_000,
+} as const;
+
+/** Also bounds the invocations under way. */
+const connectionLimit = 10_000;
+
+/** No byte either way for so long: longer than any invocation may be silent. */
+const idleTimeoutMs = timeoutLimitMs + 60_000;
+
+/** While stopping: how often connections are looked at that have just become idle. */
+const idleCheckMs = 50;
+
+export interface GatewayOptions
+  extends InvocationsOptions, Omit<ManagementAppOptions, 'createServer'> {
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+}
+
+export interface Gateway extends Service {
+  /** `http://host:port`; known once started. */
+  readonly address: string;
+}
+
+/** The HTTP face of the host. */
+export function createGateway(options: GatewayOptions): Gateway {
+  return new HttpGateway(options);
+}
+
+class HttpGateway implements Gateway {
+  readonly name = 'gateway';
+  readonly #listen: GatewayOptions['listen'];
+  readonly #app: FastifyInstance;
+  #isStopping = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#listen = options.listen;
+    const invoke = createInvocationHandler({
+      ...options,
+      bodies: new RequestBodies(),
+      invocations: new Invocations(options),
+      isStopping: () => this.#isStopping,
+    });
+    const newServer = (serveOther: RequestListener): Server => {
+      const server = createServer(serverLimits, (request, response) => {
+        const route = invocationRoute(request.method ?? '', request.url ?? '');
+        if (route) invoke(route, request, response);
+        else serveOther(request, response);
+      });
+      server.maxConnections = connectionLimit;
+      server.timeout = idleTimeoutMs;
+      return server;
+    };
+    this.#app = createManagementApp({ ...options, createServer: newServer });
+  }
+
+  get address(): string {
+    const { address, family, port } = this.#app.server.address() as AddressInfo;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    try {
+      await this.#app.listen(this.#listen);
+    } catch (cause) {
+      const { host, port } = this.#listen;
+      throw new HostError(
+        'unavailable',
+        'gateway.cannot_listen',
+        `The gateway cannot listen on ${host}:${port}; set HEARTH_LISTEN to a free address.`,
+        { cause },
+      );
+    }
+  }
+
+  /** What is under way gets its answer until `grace` aborts; then connections are broken off. */
+  stop(grace: AbortSignal): Promise<void> {
+    this.#isStopping = true;
+    this.#stopped ??= this.#close(grace);
+    return this.#stopped;
+  }
+
+  async #close(grace: AbortSignal): Promise<void> {
+    const { server } = this.#app;
+    const force = () => server.closeAllConnections();
+    const closed = this.#app.close();
+    const reaper = setInterval(() => server.closeIdleConnections(), idleCheckMs);
+    if (grace.aborted) force();
+    grace.addEventListener('abort', force, { once: true });
+    try {
+      await closed;
+    } finally {
+      clearInterval(reaper);
+      grace.removeEventListener('abort', force);
+    }
+  }
+}

@@ -1,0 +1,206 @@
+import type { ServerResponse } from 'node:http';
+import { HostError } from '../domain/errors.ts';
+import type { InvocationId } from '../domain/ids.ts';
+import type { InvocationOutcome, PhaseTimings, ResponseHead } from '../domain/invocation.ts';
+import { responseWindowBytes } from '../domain/limits.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { PendingReply, ReplyListener, StartInfo } from '../domain/reply.ts';
+import {
+  errorHeaders,
+  failureAnswer,
+  hostErrorAnswer,
+  workerSilent,
+  type ErrorAnswer,
+} from './error-answer.ts';
+import { checkHead, type CheckedHead } from './response-head.ts';
+import type { FunctionFailure } from './status-map.ts';
+
+/** Grants are saved up to this, so that a stream of small chunks does not send one for each. */
+const grantStepBytes = responseWindowBytes / 4;
+
+export interface InvocationAnswerOptions {
+  readonly id: InvocationId;
+  readonly functionName: string;
+  readonly response: ServerResponse;
+  /** Shows what went wrong inside the function. */
+  readonly details: boolean;
+  /** The server is about to stop: connections are not to be used again. */
+  readonly isStopping: () => boolean;
+  readonly logger: Logger;
+}
+
+/**
+ * Writes what a worker replies into one HTTP answer, at the speed at which the caller takes it.
+ *
+ * An answer that comes in one turn of the event loop (small and complete: nearly all) is one write
+ * with its length; any other is streamed. A failure after the head is on its way can only be told
+ * by breaking the connection off.
+ */
+export class InvocationAnswer implements ReplyListener {
+  readonly #options: InvocationAnswerOptions;
+  readonly #response: ServerResponse;
+  #pending: PendingReply | undefined;
+  #backstop: NodeJS.Timeout | undefined;
+  #head: CheckedHead | undefined;
+  #info: StartInfo | undefined;
+  #chunks: Uint8Array[] = [];
+  #streaming = false;
+  #ended = false;
+  #owedBytes = 0;
+
+  constructor(options: InvocationAnswerOptions) {
+    this.#options = options;
+    this.#response = options.response;
+    this.#response.once('close', () => this.#onClose());
+  }
+
+  /** The caller has left, or has its answer. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** What to do with the worker's end from here on; after `giveUpMs` of silence it is given up. */
+  follow(pending: PendingReply, giveUpMs: number): void {
+    this.#pending = pending;
+    this.#backstop = setTimeout(() => this.fail(workerSilent()), giveUpMs);
+  }
+
+  onHead(head: ResponseHead, info: StartInfo): void {
+    if (this.#ended) return;
+    this.#info = info;
+    const checked = checkHead(head);
+    if (typeof checked === 'string') {
+      this.#pending?.cancel();
+      this.#sendFailure({ kind: 'invalid_response', problem: checked });
+      return;
+    }
+    this.#head = checked;
+    queueMicrotask(() => this.#stream());
+  }
+
+  onChunk(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    if (this.#streaming) this.#write(bytes);
+    else this.#chunks.push(bytes);
+  }
+
+  onEnd(result: InvocationOutcome | HostError, info: StartInfo): void {
+    if (this.#ended) return;
+    this.#info ??= info;
+    if (result instanceof HostError) this.#sendError(result);
+    else if (result.kind !== 'ok') this.#sendFailure(result);
+    else if (this.#streaming) this.#end();
+    else if (this.#head) this.#sendWhole(this.#head);
+    else this.#sendError(headless());
+  }
+
+  /** Ends with an error of the host's, at the worker too. Harmless when already over. */
+  fail(error: HostError): void {
+    if (this.#ended) return;
+    this.#pending?.cancel();
+    this.#sendError(error);
+  }
+
+  #sendWhole(head: CheckedHead): void {
+    const [first, ...others] = this.#chunks;
+    const body = first && others.length > 0 ? Buffer.concat(this.#chunks) : first;
+    this.#writeHead(head, body?.byteLength ?? 0);
+    this.#end(body);
+  }
+
+  /** The end has not come together with the head. */
+  #stream(): void {
+    if (this.#ended || !this.#head) return;
+    this.#streaming = true;
+    this.#response.on('drain', () => this.#grant(1));
+    this.#writeHead(this.#head);
+    this.#response.flushHeaders();
+    for (const chunk of this.#chunks) this.#write(chunk);
+    this.#chunks = [];
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#owedBytes += bytes.byteLength;
+    if (this.#response.write(bytes)) this.#grant(grantStepBytes);
+  }
+
+  /** INVARIANT: bytes that the caller has not taken from us are not granted again. */
+  #grant(leastBytes: number): void {
+    if (this.#ended || this.#owedBytes < leastBytes) return;
+    this.#pending?.grant(this.#owedBytes);
+    this.#owedBytes = 0;
+  }
+
+  #writeHead({ status, headers, declaredLength }: CheckedHead, length?: number): void {
+    const isHead = this.#response.req.method === 'HEAD';
+    const flat = [...headers, ...this.#ownHeaders()];
+    if (isHead && declaredLength !== undefined && /^\d+$/.test(declaredLength)) {
+      flat.push('content-length', declaredLength);
+    } else if (length !== undefined && status !== 204 && status !== 304) {
+      flat.push('content-length', String(length));
+    }
+    this.#response.writeHead(status, flat);
+  }
+
+  #sendFailure(failure: FunctionFailure): void {
+    this.#sendErrorAnswer(failureAnswer(failure, this.#options.details));
+  }
+
+  #sendError(error: HostError): void {
+    const { id, functionName, logger } = this.#options;
+    if (error.code === 'internal') {
+      logger.error({ error, invocationId: id, functionName }, 'An invocation failed.');
+    }
+    this.#sendErrorAnswer(hostErrorAnswer(error, `invocation ${id}`));
+  }
+
+  #sendErrorAnswer({ status, headers, body }: ErrorAnswer): void {
+    if (this.#streaming) {
+      this.#release();
+      this.#response.destroy();
+      return;
+    }
+    const text = JSON.stringify({ ...body, invocationId: this.#options.id });
+    const length = String(Buffer.byteLength(text));
+    const named = { ...errorHeaders(body), ...headers, 'content-length': length };
+    this.#response.writeHead(status, [...Object.entries(named).flat(), ...this.#ownHeaders()]);
+    this.#end(text);
+  }
+
+  #ownHeaders(): string[] {
+    const headers = ['x-hearth-invocation-id', this.#options.id];
+    if (this.#info?.start) headers.push('x-hearth-start', this.#info.start);
+    if (this.#info) headers.push('server-timing', serverTiming(this.#info.timings));
+    if (this.#options.isStopping()) headers.push('connection', 'close');
+    return headers;
+  }
+
+  #end(last?: Uint8Array | string): void {
+    this.#release();
+    this.#response.end(last);
+  }
+
+  #onClose(): void {
+    if (this.#ended) return;
+    this.#release();
+    this.#pending?.cancel();
+    const { id, functionName, logger } = this.#options;
+    logger.info({ invocationId: id, functionName, status: 499 }, 'The caller left.');
+  }
+
+  #release(): void {
+    this.#ended = true;
+    this.#chunks = [];
+    clearTimeout(this.#backstop);
+  }
+}
+
+/** Milliseconds with the precision that the worker's clock has. */
+function serverTiming(timings: PhaseTimings): string {
+  return Object.entries(timings)
+    .map(([phase, ms]) => `${phase};dur=${ms.toFixed(2)}`)
+    .join(', ');
+}
+
+const headless = (): HostError =>
+  new HostError('internal', 'gateway.no_head', 'The worker reported success without an answer.');

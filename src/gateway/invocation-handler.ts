@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { HostError, toHostError } from '../domain/errors.ts';
+import { liveVersion, type FunctionStore, type FunctionVersion } from '../domain/function.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { Authenticator } from '../domain/principal.ts';
+import { requireKey } from './require-key.ts';
+import { InvocationAnswer } from './invocation-answer.ts';
+import type { InvocationRoute } from './invocation-route.ts';
+import type { Invocations } from './invocations.ts';
+import type { RequestBodies } from './request-bodies.ts';
+import { requestHead } from './request-head.ts';
+
+export interface InvocationHandlerOptions {
+  readonly functions: FunctionStore;
+  readonly authenticator: Authenticator;
+  readonly bodies: RequestBodies;
+  readonly invocations: Invocations;
+  readonly isStopping: () => boolean;
+  readonly logger: Logger;
+}
+
+export type InvocationHandler = (
+  route: InvocationRoute,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => void;
+
+/**
+ * Serves the routes that invoke, on Node's own request and response: paths, methods, headers and
+ * bodies reach the function as they were sent, which a router and body parsers would not allow.
+ */
+export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
+  const { functions, authenticator, bodies, invocations, isStopping, logger } = options;
+
+  /** @throws HostError for what is not to be invoked. */
+  function admit(route: InvocationRoute, request: IncomingMessage): Admission {
+    const { authorization } = request.headers;
+    if (route.trigger === 'event') requireKey(authenticator, authorization);
+    const record = functions.get(route.functionName);
+    const version = record && liveVersion(record);
+    if (route.trigger === 'event') {
+      if (!version) throw notFound(`There is no function "${route.functionName.slice(0, 80)}".`);
+      return { version, hasKey: true };
+    }
+    const http = version?.spec.http;
+    if (!version || !http) {
+      throw notFound(`There is no HTTP trigger "${route.functionName.slice(0, 80)}".`);
+    }
+    if (http.auth === 'key') requireKey(authenticator, authorization);
+    requireMethod(request.method ?? '', http.methods);
+    return { version, hasKey: http.auth === 'key' };
+  }
+
+  return (route, request, response) => {
+    const id = randomUUID();
+    const begin = (details: boolean) => {
+      const { functionName } = route;
+      return new InvocationAnswer({ id, functionName, response, details, isStopping, logger });
+    };
+    let admission: Admission;
+    try {
+      admission = admit(route, request);
+    } catch (error) {
+      return begin(false).fail(toHostError(error));
+    }
+    const { version, hasKey } = admission;
+    const answer = begin(hasKey);
+    bodies
+      .read(request, response)
+      .then((received) => {
+        const body = route.trigger === 'event' ? eventBody(received) : received;
+        if (answer.ended) return;
+        const head = requestHead(request, route, hasKey);
+        invocations.start({ id, version, head, body }, answer);
+      })
+      .catch((error: unknown) => answer.fail(toHostError(error)));
+  };
+}
+
+interface Admission {
+  readonly version: FunctionVersion;
+  readonly hasKey: boolean;
+}
+
+/** Whoever serves GET serves HEAD (RFC 9110, section 9.3.2). */
+function requireMethod(method: string, served: readonly string[]): void {
+  const asked = method === 'HEAD' && !served.includes('HEAD') ? 'GET' : method;
+  if (served.length === 0 || served.includes(asked)) return;
+  const allow = served.join(', ');
+  throw new HostError(
+    'invalid',
+    'gateway.method_not_allowed',
+    `This function serves ${allow}, not ${method.slice(0, 80)}.`,
+    { details: { allow } },
+  );
+}
+
+const emptyEvent = Buffer.from('{}');
+
+/** No body is an event without members. @throws HostError `invalid` unless it is JSON in UTF-8. */
+function eventBody(body: Buffer): Buffer {
+  if (body.byteLength === 0) return emptyEvent;
+  try {
+    if (!isUtf8(body)) throw new TypeError('it is not UTF-8');
+    JSON.parse(body.toString());
+    return body;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new HostError('invalid', 'gateway.invalid_json', `The body is not valid JSON: ${why}.`, {
+      cause,
+    });
+  }
+}
+
+const notFound = (message: string): HostError =>
+  new HostError('not_found', 'gateway.no_function', message);

@@ -1,0 +1,71 @@
+import { toHostError, HostError } from '../domain/errors.ts';
+import type { FunctionVersion } from '../domain/function.ts';
+import type { InvocationId, NodeId } from '../domain/ids.ts';
+import type { RequestHead } from '../domain/invocation.ts';
+import type { LaneProducer } from '../domain/lane.ts';
+import { laneBodyLimitBytes } from '../domain/limits.ts';
+import type { NodeDirectory, NodeInfo } from '../domain/node.ts';
+import type { ReplyReceiver } from '../domain/reply.ts';
+import type { InvocationAnswer } from './invocation-answer.ts';
+
+/** How long after the deadline a worker's own word is waited for: its reason is the better one. */
+const silenceGraceMs = 1_000;
+
+export interface InvocationsOptions {
+  readonly nodes: NodeDirectory;
+  /** Which of the nodes is to run the function; undefined when there is none. */
+  readonly place: (functionName: string, nodes: readonly NodeInfo[]) => NodeId | undefined;
+  readonly lane: LaneProducer;
+  readonly replies: ReplyReceiver;
+}
+
+export interface AcceptedInvocation {
+  readonly id: InvocationId;
+  readonly version: FunctionVersion;
+  readonly head: RequestHead;
+  readonly body: Uint8Array;
+}
+
+/** Sends invocations to worker nodes; what becomes of each is told to its answer. */
+export class Invocations {
+  readonly #options: InvocationsOptions;
+
+  constructor(options: InvocationsOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws: every failure ends the answer. */
+  start({ id, version, head, body }: AcceptedInvocation, answer: InvocationAnswer): void {
+    const { nodes, place, lane, replies } = this.#options;
+    const { name: functionName, timeoutMs } = version.spec;
+    const node = place(functionName, nodes.live());
+    if (node === undefined) return answer.fail(noNodes());
+    const acceptedMs = Date.now();
+    const fitsLane = body.byteLength <= laneBodyLimitBytes;
+    try {
+      const pending = replies.expect(id, node, fitsLane ? undefined : body, answer);
+      answer.follow(pending, timeoutMs + silenceGraceMs);
+      const enqueued = lane.enqueue(node, {
+        id,
+        functionName,
+        version: version.digest,
+        head,
+        body: fitsLane ? body : undefined,
+        acceptedMs,
+        deadlineMs: acceptedMs + timeoutMs,
+        replyTo: replies.address,
+      });
+      enqueued.catch((error: unknown) => answer.fail(toHostError(error)));
+    } catch (error) {
+      answer.fail(toHostError(error));
+    }
+  }
+}
+
+export const noNodes = (): HostError =>
+  new HostError(
+    'unavailable',
+    'gateway.no_nodes',
+    'There is no worker node to run functions; start one, or try again in a moment.',
+    { retryAfterMs: 1_000 },
+  );

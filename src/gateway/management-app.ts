@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { RequestListener } from 'node:http';
+import { HostError, toHostError } from '../domain/errors.ts';
+import { packageLimitBytes } from '../domain/limits.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { NodeDirectory } from '../domain/node.ts';
+import { formatBytes } from '../lib/units.ts';
+import { errorHeaders, hostErrorAnswer } from './error-answer.ts';
+import { functionRoutes, type FunctionRoutesOptions } from './function-routes.ts';
+import { noNodes } from './invocations.ts';
+
+export interface ManagementAppOptions extends FunctionRoutesOptions {
+  readonly nodes: NodeDirectory;
+  readonly logger: Logger;
+  /** Makes the server; the listener serves all that the server does not serve by itself. */
+  readonly createServer: (listener: RequestListener) => Server;
+}
+
+/** Everything but invocations: management, health; and one shape for every error. */
+export function createManagementApp(options: ManagementAppOptions): FastifyInstance {
+  const { nodes, logger } = options;
+
+  const sendError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const error = asHostError(thrown);
+    if (error.code === 'internal') {
+      logger.error({ error, requestId: request.id, url: request.url }, 'A request failed.');
+    }
+    const { status, headers, body } = hostErrorAnswer(error, `request ${request.id}`);
+    void reply
+      .code(status)
+      .headers({ ...errorHeaders(body), ...headers })
+      .send(body);
+  };
+
+  const app = fastify({
+    serverFactory: options.createServer,
+    genReqId: () => randomUUID(),
+    frameworkErrors: sendError,
+    clientErrorHandler: answerBrokenRequest,
+  });
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler((request, reply) => sendError(noRoute(request), request, reply));
+  app.removeAllContentTypeParsers();
+
+  app.get('/healthz', () => ({ status: 'ok' }));
+  app.get('/readyz', () => {
+    const { length } = nodes.live();
+    if (length === 0) throw noNodes();
+    return { status: 'ready', nodes: length };
+  });
+  app.register(async (scope) => functionRoutes(scope, options));
+  return app;
+}
+
+/** What fastify throws, in our words; anything unknown is a defect. */
+function asHostError(thrown: unknown): HostError {
+  const { code, statusCode, message } = thrown as {
+    readonly code?: string;
+    readonly statusCode?: number;
+    readonly message?: string;
+  };
+  if (thrown instanceof HostError) return thrown;
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new HostError(
+      'too_large',
+      'gateway.body_too_large',
+      `The body is larger than ${formatBytes(packageLimitBytes)}, the limit of a package.`,
+    );
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new HostError('invalid', 'gateway.media_type', `${message}.`, { cause: thrown });
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new HostError(
+      'invalid',
+      'gateway.invalid_request',
+      `The request is wrong: ${message}.`,
+      {
+        cause: thrown,
+      },
+    );
+  }
+  return toHostError(thrown);
+}
+
+const noRoute = (request: FastifyRequest): HostError =>
+  new HostError(
+    'not_found',
+    'gateway.no_route',
+    `There is no ${request.method} ${request.url.split('?', 1)[0]?.slice(0, 200)} here.`,
+  );
+
+/** Bytes that are no HTTP request, or came too slowly: there is no response object to answer with. */
+function answerBrokenRequest(cause: Error & { code?: string }, socket: Socket): void {
+  if (cause.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const error = brokenRequests[cause.code ?? ''] ?? notHttp;
+  const { status, headers, body } = hostErrorAnswer(error, '');
+  const text = JSON.stringify(body);
+  const named = {
+    ...errorHeaders(body),
+    ...headers,
+    'content-length': String(Buffer.byteLength(text)),
+    connection: 'close',
+  };
+  const lines = Object.entries(named).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${status}\r\n${lines.join('')}\r\n${text}`);
+}
+
+const notHttp = new HostError('invalid', 'gateway.not_http', 'This is not a valid HTTP request.');
+
+const brokenRequests: Readonly<Record<string, HostError>> = {
+  HPE_HEADER_OVERFLOW: new HostError(
+    'invalid',
+    'gateway.headers_too_large',
+    "The request's headers are too large.",
+  ),
+  ERR_HTTP_REQUEST_TIMEOUT: new HostError(
+    'invalid',
+    'gateway.request_too_slow',
+    'The request did not arrive in time.',
+  ),
+};

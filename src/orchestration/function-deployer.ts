@@ -1,0 +1,49 @@
+import type { Readable } from 'node:stream';
+import type { FunctionDeployer } from '../domain/deployer.ts';
+import type { FactPublisher } from '../domain/facts.ts';
+import {
+  liveVersion,
+  type FunctionRecord,
+  type FunctionSpec,
+  type FunctionStore,
+} from '../domain/function.ts';
+import type { PackageBuilder } from '../domain/image.ts';
+import { KeyedMutex } from '../lib/keyed-mutex.ts';
+import { nextRecord } from './next-record.ts';
+
+export interface FunctionDeployerOptions {
+  readonly functions: FunctionStore;
+  readonly packages: PackageBuilder;
+  readonly facts: FactPublisher;
+  readonly now?: () => Date;
+}
+
+export function createFunctionDeployer(options: FunctionDeployerOptions): FunctionDeployer {
+  const { functions, packages, facts, now = () => new Date() } = options;
+  const mutex = new KeyedMutex<string>();
+
+  async function deploy(
+    spec: FunctionSpec,
+    packageTar: Readable,
+  ): Promise<{ record: FunctionRecord; changed: boolean }> {
+    const digest = await packages.build(spec, packageTar);
+    const existing = functions.get(spec.name);
+    const record = nextRecord(existing, digest, spec, now());
+    if (!record) return { record: existing as FunctionRecord, changed: false };
+    await functions.put(record);
+    const { number } = liveVersion(record);
+    facts.publish('function.deployed', { functionName: spec.name, version: digest, number });
+    return { record, changed: true };
+  }
+
+  async function remove(name: string): Promise<boolean> {
+    const removed = await functions.remove(name);
+    if (removed) facts.publish('function.removed', { functionName: name });
+    return removed;
+  }
+
+  return {
+    deploy: (spec, packageTar) => mutex.run(spec.name, () => deploy(spec, packageTar)),
+    remove: (name) => mutex.run(name, () => remove(name)),
+  };
+}

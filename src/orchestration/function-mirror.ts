@@ -1,0 +1,61 @@
+import type { FunctionRecord } from '../domain/function.ts';
+
+/** One write, numbered in the order in which the store made them. No record: it was removed. */
+export interface FunctionChange {
+  readonly sequence: number;
+  readonly name: string;
+  readonly record: FunctionRecord | undefined;
+}
+
+/** All records as they were after the change with this number. */
+export interface FunctionSnapshot {
+  readonly sequence: number;
+  readonly records: readonly FunctionRecord[];
+}
+
+/**
+ * The records as this process knows them. A change may come twice (as this process's own write and
+ * as news of it) and late; an older one never replaces a newer one.
+ */
+export class FunctionMirror {
+  #records = new Map<string, FunctionRecord>();
+  /** The newest change of each name since the snapshot; also of removed ones, until the next. */
+  #sequences = new Map<string, number>();
+  #snapshotSequence = 0;
+  #changesWhileLoading: FunctionChange[] | undefined;
+
+  get(name: string): FunctionRecord | undefined {
+    return this.#records.get(name);
+  }
+
+  list(): readonly FunctionRecord[] {
+    return [...this.#records.values()];
+  }
+
+  apply(change: FunctionChange): void {
+    this.#changesWhileLoading?.push(change);
+    const newest = this.#sequences.get(change.name) ?? this.#snapshotSequence;
+    if (change.sequence <= newest) return;
+    this.#sequences.set(change.name, change.sequence);
+    if (change.record) this.#records.set(change.name, change.record);
+    else this.#records.delete(change.name);
+  }
+
+  /**
+   * Replaces everything by a snapshot and the changes that came while it was read. One at a time.
+   * The snapshot is believed even if its number is lower: the store may have been restored.
+   */
+  async load(read: () => Promise<FunctionSnapshot>): Promise<void> {
+    const changes: FunctionChange[] = [];
+    this.#changesWhileLoading = changes;
+    try {
+      const { sequence, records } = await read();
+      this.#records = new Map(records.map((record) => [record.name, record]));
+      this.#sequences = new Map();
+      this.#snapshotSequence = sequence;
+    } finally {
+      this.#changesWhileLoading = undefined;
+    }
+    for (const change of changes) this.apply(change);
+  }
+}

@@ -1,0 +1,90 @@
+import type { ChildProcess } from 'node:child_process';
+import { HostError } from '../domain/errors.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { Service } from '../domain/service.ts';
+import { exitOf, minimalEnv, spawnProcess } from '../lib/exec.ts';
+
+export interface ProcessOptions {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Resolves when the process serves. Its rejection ends a start. */
+  readonly whenReady: (child: ChildProcess, signal: AbortSignal) => Promise<void>;
+  readonly logger: Logger;
+}
+
+const firstRestartDelayMs = 100;
+const lastRestartDelayMs = 5000;
+const readyLimitMs = 30_000;
+
+/**
+ * A child process that is kept alive: started, waited for, started again when it dies (after a
+ * pause that doubles), asked to end by SIGTERM and, past the grace, by SIGKILL. It stands in a
+ * session of its own, so that Ctrl-C reaches only us, and gets SIGTERM from the kernel if we die.
+ */
+export class SupervisedProcess implements Service {
+  readonly name: string;
+  readonly #options: ProcessOptions;
+  #child: ChildProcess | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #stopping = false;
+  #restart: NodeJS.Timeout | undefined;
+  #restartDelayMs = firstRestartDelayMs;
+
+  constructor(options: ProcessOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { program, args, env } = this.#options;
+    const child = spawnProcess('setpriv', ['--pdeathsig', 'TERM', '--', program, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: env ?? minimalEnv,
+      detached: true,
+    });
+    this.#child = child;
+    const ended = exitOf(child);
+    this.#exited = ended.then(
+      () => {},
+      () => {},
+    );
+    const died = ended.then((status) => {
+      throw new HostError(
+        'unavailable',
+        'supervisor.not_started',
+        `${this.name} ended with ${status} before it was ready. Its last words are above.`,
+      );
+    });
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(readyLimitMs)]);
+    await Promise.race([this.#options.whenReady(child, limit), died]);
+    died.catch(() => this.#died()); // from now on a death is not a failed start
+    this.#restartDelayMs = firstRestartDelayMs;
+  }
+
+  async stop(grace: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restart);
+    const child = this.#child;
+    if (!child) return;
+    const kill = () => child.kill('SIGKILL');
+    child.kill('SIGTERM');
+    if (grace.aborted) kill();
+    grace.addEventListener('abort', kill, { once: true });
+    await this.#exited;
+    grace.removeEventListener('abort', kill);
+  }
+
+  #died(): void {
+    if (this.#stopping) return;
+    this.#options.logger.error({ process: this.name }, `${this.name} died; it is started again`);
+    this.#restart = setTimeout(() => {
+      this.start(new AbortController().signal).catch((error: unknown) => {
+        this.#options.logger.error({ process: this.name, error }, `${this.name} did not start`);
+        this.#died();
+      });
+    }, this.#restartDelayMs);
+    this.#restartDelayMs = Math.min(this.#restartDelayMs * 2, lastRestartDelayMs);
+  }
+}

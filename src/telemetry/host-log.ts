@@ -1,0 +1,75 @@
+import { pino } from 'pino';
+import type { Logger } from '../domain/logger.ts';
+import { plainLine } from './plain-line.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Characters that wait for a slow reader of the log; beyond it lines are dropped. */
+const pendingLimit = 8 * 1024 * 1024;
+
+export interface HostLogOptions {
+  readonly level: LogLevel;
+  /** `plain`: one short line for a person. `json`: one object a line for a machine. */
+  readonly format: 'plain' | 'json';
+  /** A file descriptor; stderr by default. */
+  readonly fd?: number;
+}
+
+export interface HostLog extends Logger {
+  /** Writes what waits, before the process ends. Never throws. */
+  flush(): void;
+}
+
+/** The host's own log. Writing is asynchronous: what gathers meanwhile goes into the next write. */
+export function createHostLog({ level, format, fd = 2 }: HostLogOptions): HostLog {
+  const file = pino.destination({ fd, sync: false, maxLength: pendingLimit });
+  file.on('error', () => {}); // nobody reads the log any more: that must not end the host
+  const destination =
+    format === 'json' ? file : { write: (line: string) => file.write(plainLine(line)) };
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'message',
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: errorFields },
+    },
+    destination,
+  );
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    flush: () => {
+      try {
+        file.flushSync();
+      } catch {
+        // The reader of the log is gone.
+      }
+    },
+  };
+}
+
+/** An error with its whole chain of causes, each with its stack. */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack, cause } = error;
+  const { code, reason, details } = error as {
+    code?: unknown;
+    reason?: unknown;
+    details?: unknown;
+  };
+  const errors = error instanceof AggregateError ? error.errors.map(errorFields) : undefined;
+  return {
+    name,
+    message,
+    code,
+    reason,
+    details,
+    stack,
+    errors,
+    cause: cause === undefined ? undefined : errorFields(cause),
+  };
+}

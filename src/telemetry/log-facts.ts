@@ -1,0 +1,32 @@
+import type { Fact, FactListener } from '../domain/facts.ts';
+import type { Logger } from '../domain/logger.ts';
+
+/** A listener that writes facts into the host log: one wide line an invocation. */
+export function logFacts(logger: Logger): FactListener {
+  return (fact) => {
+    const { level, message } = wording[fact.type];
+    logger[level](flat(fact), message);
+  };
+}
+
+const wording: Readonly<
+  Record<Fact['type'], { readonly level: 'debug' | 'info' | 'warn'; readonly message: string }>
+> = {
+  'sandbox.created': { level: 'debug', message: 'A sandbox was created.' },
+  'sandbox.destroyed': { level: 'debug', message: 'A sandbox was destroyed.' },
+  'sandbox.leftovers_removed': {
+    level: 'warn',
+    message: 'What an earlier run had left behind was removed.',
+  },
+  'invocation.completed': { level: 'info', message: 'An invocation completed.' },
+  'function.deployed': { level: 'info', message: 'A function was deployed.' },
+  'function.removed': { level: 'info', message: 'A function was removed.' },
+};
+
+/** No nesting, so that every fact of a line can be searched for: `runMs`, not `timings.run`. */
+function flat({ type, data }: Fact): object {
+  if (!('timings' in data)) return { fact: type, ...data };
+  const { timings, ...rest } = data;
+  const phases = Object.entries(timings).map(([phase, ms]) => [`${phase}Ms`, ms] as const);
+  return { fact: type, ...rest, ...Object.fromEntries(phases) };
+}

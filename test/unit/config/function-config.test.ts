@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { parseFunctionConfig } from '../../../src/config/function-config.ts';
+import { HostError } from '../../../src/domain/errors.ts';
+
+function problemsOf(text: string): readonly string[] {
+  try {
+    parseFunctionConfig(text);
+  } catch (error) {
+    if (error instanceof HostError) return error.details['problems'] as string[];
+    throw error;
+  }
+  return [];
+}
+
+describe('hearth.json', () => {
+  test('needs a name and an entry; the rest has defaults', () => {
+    expect(parseFunctionConfig('{ "name": "hello", "entry": "./index.ts" }')).toEqual({
+      name: 'hello',
+      runtime: 'node24',
+      entry: 'index.ts',
+      memoryBytes: 134_217_728,
+      cpu: 1,
+      timeoutMs: 30_000,
+      concurrency: 1,
+      env: {},
+      http: undefined,
+      isolation: 'function',
+      scratchBytes: 67_108_864,
+      scaling: { max: 50, keepWarmMs: 600_000 },
+    });
+  });
+
+  test('may have comments and trailing commas', () => {
+    const text = '{ // who\n "name": "a", /* what */ "entry": "a.ts", }';
+    expect(parseFunctionConfig(text).name).toBe('a');
+  });
+
+  test('asks callers for a key unless it says otherwise', () => {
+    const text = '{ "name": "a", "entry": "a.ts", "triggers": { "http": {} } }';
+    expect(parseFunctionConfig(text).http).toEqual({ auth: 'key', methods: [] });
+  });
+
+  test('names every problem at once', () => {
+    expect(problemsOf('{ "runtime": "ruby", "cpu": "1", "memry": "1Gi" }')).toEqual([
+      'name: is missing',
+      'entry: is missing',
+      'memry: unknown key',
+      'runtime: must be one of node24',
+      'cpu: must be number',
+    ]);
+  });
+
+  test('names every amount that is out of bounds', () => {
+    const text = `{ "name": "Not A Name", "entry": "../a.ts", "memory": "1Mi", "timeout": "1h",
+                    "scratch": "lots", "env": { "A": "${'x'.repeat(5000)}" } }`;
+    expect(problemsOf(text).map((problem) => problem.split(':')[0])).toEqual([
+      'name',
+      'entry',
+      'env',
+      'memory',
+      'timeout',
+      'scratch',
+    ]);
+  });
+
+  test('that is not JSON is told with its line', () => {
+    expect(problemsOf('{\n "name": }')).toEqual(['line 2: ValueExpected']);
+  });
+});

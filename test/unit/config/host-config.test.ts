@@ -1,0 +1,23 @@
+import { describe, expect, test } from 'vitest';
+import { loadHostConfig } from '../../../src/config/host-config.ts';
+
+describe('the configuration of the host', () => {
+  test('has a default for everything', () => {
+    expect(loadHostConfig({ PATH: '/bin' })).toMatchObject({
+      dataDir: '/var/lib/hearth',
+      listen: { host: '127.0.0.1', port: 8080 },
+      url: 'http://127.0.0.1:8080',
+      ociRuntime: 'auto',
+      logLevel: 'info',
+    });
+  });
+
+  test('reads IPv6 addresses', () => {
+    expect(loadHostConfig({ HEARTH_LISTEN: '[::1]:0' }).listen).toEqual({ host: '::1', port: 0 });
+  });
+
+  test('refuses unknown variables and names every problem at once', () => {
+    const load = () => loadHostConfig({ HEARTH_DTA: '/x', HEARTH_LISTEN: 'x', HEARTH_KEY: 'k' });
+    expect(load).toThrow(/HEARTH_DTA: unknown key.*HEARTH_LISTEN: must match.*HEARTH_KEY/);
+  });
+});

@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per kind of test (see test/README.md); what needs the machine runs one file at a time. */
+const project = (name: string, testTimeout: number, fileParallelism: boolean) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout,
+    hookTimeout: testTimeout,
+    pool: 'forks' as const,
+    fileParallelism,
+  },
+});
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/support/closing-line-reporter.ts'],
+    projects: [
+      project('unit', 10_000, true),
+      project('contract', 30_000, false),
+      project('integration', 60_000, false),
+      project('e2e', 120_000, false),
+    ],
+  },
+});
