@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import type { FunctionError, HeaderList, ResponseHead } from '../domain/invocation.ts';
 
 /** Thrown when a sandbox sends what the protocol does not allow; the sandbox is then discarded. */

@@ -86,18 +86,16 @@ const lateness: Readonly<Record<Phase, string>> = {
 };
 
 function described(failure: Exclude<FunctionFailure, { kind: 'timeout' | 'cancelled' }>): string {
-  switch (failure.kind) {
-    case 'function_error':
-      return `The function failed with ${failure.error.type}: ${failure.error.message}`;
-    case 'out_of_memory':
-      return `The function needed more than its ${formatBytes(failure.limitBytes)} of memory.`;
-    case 'invalid_response':
-      return `The function's answer is not valid HTTP: ${failure.problem}.`;
-    case 'crashed':
-      return `The function's process ${deathOf(failure)} before it answered.`;
+  if (failure.kind === 'function_error') {
+    return `The function failed with ${failure.error.type}: ${failure.error.message}`;
   }
-  failure satisfies never;
-  return '';
+  if (failure.kind === 'out_of_memory') {
+    return `The function needed more than its ${formatBytes(failure.limitBytes)} of memory.`;
+  }
+  if (failure.kind === 'invalid_response') {
+    return `The function's answer is not valid HTTP: ${failure.problem}.`;
+  }
+  return `The function's process ${deathOf(failure)} before it answered.`;
 }
 
 function deathOf({ exitCode, signal }: Extract<FunctionFailure, { kind: 'crashed' }>): string {

@@ -177,7 +177,15 @@ export class InvocationAnswer implements ReplyListener {
 
   #end(last?: Uint8Array | string): void {
     this.#release();
-    this.#response.end(last);
+    const { req } = this.#response;
+    if (req.complete || last === undefined) {
+      this.#response.end(last);
+      return;
+    }
+    // The caller still sends what was refused. It has its answer now, but to close on it would
+    // reset the connection, and with it what it has not read yet.
+    this.#response.write(last);
+    req.resume().once('close', () => this.#response.end());
   }
 
   #onClose(): void {

@@ -43,21 +43,22 @@ export class EmbeddedRedis implements Service {
 export function redisArgs(role: RedisRole, dir: string, socketPath: string): readonly string[] {
   const durability = {
     // `everysec` was seen to lose acknowledged writes in a power cut; group commit pays for this.
-    durable: ['--appendonly', 'yes', '--appendfsync', 'always'],
-    fast: ['--appendonly', 'no'],
+    durable: { appendonly: 'yes', appendfsync: 'always' },
+    fast: { appendonly: 'no' },
   };
-  return [
-    ...['--port', '0'],
-    ...['--unixsocket', socketPath],
-    ...['--unixsocketperm', '600'],
-    ...['--dir', dir],
-    ...['--dbfilename', `${role}.rdb`],
-    ...['--appenddirname', `${role}.aof`],
-    ...['--save', ''],
-    ...['--maxmemory-policy', 'noeviction'],
-    ...['--loglevel', 'warning'],
+  const settings = {
+    port: '0',
+    unixsocket: socketPath,
+    unixsocketperm: '600',
+    dir,
+    dbfilename: `${role}.rdb`,
+    appenddirname: `${role}.aof`,
+    save: '',
+    'maxmemory-policy': 'noeviction',
+    loglevel: 'warning',
     ...durability[role],
-  ];
+  };
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
 const pingIntervalMs = 10;

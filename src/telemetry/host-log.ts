@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { pino } from 'pino';
 import type { Logger } from '../domain/logger.ts';
 import { plainLine } from './plain-line.ts';
@@ -6,6 +7,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** Characters that wait for a slow reader of the log; beyond it lines are dropped. */
 const pendingLimit = 8 * 1024 * 1024;
+
+const flushLimitMs = 1_000;
 
 export interface HostLogOptions {
   readonly level: LogLevel;
@@ -16,16 +19,22 @@ export interface HostLogOptions {
 }
 
 export interface HostLog extends Logger {
-  /** Writes what waits, before the process ends. Never throws. */
-  flush(): void;
+  /** Resolves when what waits is written, or its reader is too slow. For the end of the process. */
+  flush(): Promise<void>;
 }
 
 /** The host's own log. Writing is asynchronous: what gathers meanwhile goes into the next write. */
 export function createHostLog({ level, format, fd = 2 }: HostLogOptions): HostLog {
   const file = pino.destination({ fd, sync: false, maxLength: pendingLimit });
   file.on('error', () => {}); // nobody reads the log any more: that must not end the host
-  const destination =
-    format === 'json' ? file : { write: (line: string) => file.write(plainLine(line)) };
+  let drained = true;
+  file.on('drain', () => {
+    drained = true;
+  });
+  const write = (line: string) => {
+    drained = false;
+    file.write(format === 'json' ? line : plainLine(line));
+  };
   const logger = pino(
     {
       level,
@@ -35,19 +44,16 @@ export function createHostLog({ level, format, fd = 2 }: HostLogOptions): HostLo
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: errorFields },
     },
-    destination,
+    { write },
   );
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
-    flush: () => {
-      try {
-        file.flushSync();
-      } catch {
-        // The reader of the log is gone.
-      }
+    flush: async () => {
+      if (drained) return;
+      await once(file, 'drain', { signal: AbortSignal.timeout(flushLimitMs) }).catch(() => {});
     },
   };
 }

@@ -113,7 +113,9 @@ describe('a sandbox', () => {
   test('knows nothing of the environment and the descriptors of the host', () => {
     expect(view.environment).toContain('GREETING');
     expect(view.environment.filter((name) => name.startsWith('HEARTH_'))).toEqual([]);
-    const open = view.descriptors.filter((path) => path.startsWith('/') && !path.startsWith('/dev/'));
+    const open = view.descriptors.filter(
+      (path) => path.startsWith('/') && !path.startsWith('/dev/'),
+    );
     expect(open.filter((path) => !path.startsWith('/proc/'))).toEqual([]);
   });
 
@@ -132,20 +134,26 @@ describe('a function that fails', () => {
     ['/never', 504, 'timeout.run'],
   ] as const;
 
-  test.each(failures)('with %s is answered %i %s, and the next call works', async (path, status, reason) => {
-    const answer = await probe(path);
-    expect(answer.status).toBe(status);
-    expect(answer.headers.get('x-hearth-error')).toBe(reason);
-    const id = answer.headers.get('x-hearth-invocation-id');
-    expect(await answer.json()).toMatchObject({ reason, invocationId: id });
-    const next = await probe('/count');
-    expect(next.status).toBe(200);
-    if (path !== '/throw') expect(next.headers.get('x-hearth-start')).toBe('cold');
-  });
+  test.each(failures)(
+    'with %s is answered %i %s, and the next call works',
+    async (path, status, reason) => {
+      const answer = await probe(path);
+      expect(answer.status).toBe(status);
+      expect(answer.headers.get('x-hearth-error')).toBe(reason);
+      const id = answer.headers.get('x-hearth-invocation-id');
+      expect(await answer.json()).toMatchObject({ reason, invocationId: id });
+      const next = await probe('/count');
+      expect(next.status).toBe(200);
+      if (path !== '/throw') expect(next.headers.get('x-hearth-start')).toBe('cold');
+    },
+  );
 
   test('shows its error to a caller with a key, not to the public', async () => {
     const event = { method: 'POST', body: '{}' };
-    const broken = await deployInline('broken', 'export const handler = () => { throw new RangeError("why") };');
+    const broken = await deployInline(
+      'broken',
+      'export const handler = () => { throw new RangeError("why") };',
+    );
     const known = await host.fetchWithKey(`/v1/functions/${broken}/invocations`, event);
     expect(known.status).toBe(502);
     expect(JSON.stringify(await known.json())).toContain('why');
@@ -225,7 +233,9 @@ describe('the command', () => {
     }, 10_000);
     const other = await probe('/log?text=another');
     expect(other.headers.get('x-hearth-invocation-id')).not.toBe(id);
-    expect((await host.hearth('logs', 'probe', '--invocation', id)).stdout).not.toContain('another');
+    expect((await host.hearth('logs', 'probe', '--invocation', id)).stdout).not.toContain(
+      'another',
+    );
   });
 
   test('removes a function, and then there is none', async () => {

@@ -61,10 +61,10 @@ describe('a host', () => {
       const victim = traces(dataDir).processes.find((line) => line.includes(part));
       expect(victim, part).toBeDefined();
       process.kill(Number(victim?.split(' ')[0]), 'SIGKILL');
-      await vi.waitFor(
-        async () => expect((await host.fetch('/fn/probe/count')).status).toBe(200),
-        { timeout: 30_000, interval: 100 },
-      );
+      await vi.waitFor(async () => expect((await host.fetch('/fn/probe/count')).status).toBe(200), {
+        timeout: 30_000,
+        interval: 100,
+      });
     }
   });
 

@@ -103,10 +103,7 @@ async function readyUrl(child: ChildProcess, output: readonly string[]): Promise
   }
 }
 
-async function runHearth(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<CommandResult> {
+async function runHearth(args: readonly string[], env: NodeJS.ProcessEnv): Promise<CommandResult> {
   const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], {
     cwd: root,
     env,

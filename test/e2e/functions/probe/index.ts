@@ -13,7 +13,9 @@ function view() {
   );
   const kinds = ['pid', 'mnt', 'net', 'ipc', 'uts', 'cgroup', 'user'];
   return {
-    namespaces: Object.fromEntries(kinds.map((kind) => [kind, readlinkSync(`/proc/self/ns/${kind}`)])),
+    namespaces: Object.fromEntries(
+      kinds.map((kind) => [kind, readlinkSync(`/proc/self/ns/${kind}`)]),
+    ),
     uid: process.getuid?.(),
     uidMap: read('/proc/self/uid_map').split(/\s+/),
     capabilities: ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'].map((set) => status[set]),

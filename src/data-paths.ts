@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+
+/** Where everything lies in the data folder. */
+export function dataPaths(dataDir: string) {
+  return {
+    rootKey: join(dataDir, 'root.key'),
+    nodeId: join(dataDir, 'node-id'),
+    images: join(dataDir, 'images'),
+    logs: join(dataDir, 'logs'),
+    durableRedis: join(dataDir, 'redis', 'durable.sock'),
+    fastRedis: join(dataDir, 'redis', 'fast.sock'),
+    replies: join(dataDir, 'gateway', 'replies.sock'),
+  };
+}
+
+export type DataPaths = ReturnType<typeof dataPaths>;

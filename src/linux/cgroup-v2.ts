@@ -1,0 +1,74 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  cpuPeriodUsec,
+  killAll,
+  readKey,
+  readNumber,
+  readProcesses,
+  removeCgroup,
+  until,
+  writeControl,
+  type Cgroup,
+  type CgroupLimits,
+  type CgroupStats,
+} from './cgroup.ts';
+
+/** A cgroup of version 2: one folder. */
+export class CgroupV2 implements Cgroup {
+  readonly procsFiles: readonly string[];
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+    this.procsFiles = [join(dir, 'cgroup.procs')];
+  }
+
+  setLimits({ memoryBytes, cpu, pids }: CgroupLimits): void {
+    writeControl(this.#dir, 'memory.max', memoryBytes);
+    if (existsSync(join(this.#dir, 'memory.swap.max'))) {
+      writeControl(this.#dir, 'memory.swap.max', 0);
+    }
+    writeControl(this.#dir, 'memory.oom.group', 1);
+    writeControl(this.#dir, 'cpu.max', `${Math.round(cpu * cpuPeriodUsec)} ${cpuPeriodUsec}`);
+    writeControl(this.#dir, 'pids.max', pids);
+  }
+
+  async freeze(): Promise<void> {
+    writeControl(this.#dir, 'cgroup.freeze', 1);
+    await until('frozen', this.#dir, () => readKey(this.#dir, 'cgroup.events', 'frozen') === 1);
+  }
+
+  thaw(): void {
+    writeControl(this.#dir, 'cgroup.freeze', 0);
+  }
+
+  processes(): readonly number[] {
+    return readProcesses(this.#dir);
+  }
+
+  async kill(): Promise<void> {
+    if (!existsSync(this.#dir)) return;
+    if (existsSync(join(this.#dir, 'cgroup.kill'))) writeControl(this.#dir, 'cgroup.kill', 1);
+    else this.thaw(); // before Linux 5.14: one by one, and what is frozen does not die
+    await killAll(this.#dir);
+  }
+
+  oomKills(): number {
+    return readKey(this.#dir, 'memory.events', 'oom_kill');
+  }
+
+  stats(): CgroupStats {
+    return {
+      cpuUsec: readKey(this.#dir, 'cpu.stat', 'usage_usec'),
+      memoryBytes: readNumber(this.#dir, 'memory.current'),
+      memoryPeakBytes: readNumber(this.#dir, 'memory.peak'),
+      pids: readNumber(this.#dir, 'pids.current'),
+      throttledUsec: readKey(this.#dir, 'cpu.stat', 'throttled_usec'),
+    };
+  }
+
+  async remove(): Promise<void> {
+    await removeCgroup(this.#dir);
+  }
+}

@@ -1,0 +1,45 @@
+import koffi from 'koffi';
+
+const libc = koffi.load('libc.so.6');
+
+/** A system call that failed. `code` is the error's name, such as `EPERM`. */
+export class LinuxError extends Error {
+  override readonly name = 'LinuxError';
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+const errnoNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(koffi.os.errno).map(([name, errno]) => [errno, name]),
+);
+
+/** @throws LinuxError when a call answers less than 0. Call it right after the call: errno fades. */
+export function check(result: number, syscall: string, operands: string): number {
+  if (result >= 0) return result;
+  const errno = koffi.errno();
+  const code = errnoNames.get(errno) ?? `errno ${errno}`;
+  throw new LinuxError(`${syscall}(${operands}) failed: ${code}`, code);
+}
+
+export const calls = {
+  mount: libc.func(
+    'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+  ),
+  umount2: libc.func('int umount2(const char *target, int flags)'),
+  unshare: libc.func('int unshare(int flags)'),
+  setns: libc.func('int setns(int fd, int type)'),
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  bind: libc.func('int bind(int fd, const void *address, unsigned int length)'),
+  listen: libc.func('int listen(int fd, int backlog)'),
+  connect: libc.func('int connect(int fd, const void *address, unsigned int length)'),
+  ioctl: libc.func('int ioctl(int fd, unsigned long request, _Inout_ void *argument)'),
+  fcntl: libc.func('int fcntl(int fd, int command, int argument)'),
+  setsockopt: libc.func(
+    'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
+  ),
+  gettid: libc.func('int gettid()'),
+};

@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { RedisFunctionStore } from '../../src/orchestration/function-store.ts';
+import { MemoryFunctionStore } from '../support/memory-function-store.ts';
+import { startRedis, type RunningRedis } from '../support/redis.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+import { functionStoreContract } from './function-store.ts';
+
+functionStoreContract('MemoryFunctionStore', async () => ({
+  store: new MemoryFunctionStore(),
+  close: async () => {},
+}));
+
+describe('on a real Redis', () => {
+  let redis: RunningRedis;
+  let stores = 0;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis.stop());
+
+  functionStoreContract('RedisFunctionStore', async () => {
+    stores += 1;
+    const store = new RedisFunctionStore({
+      redis: { path: redis.socketPath },
+      keyPrefix: `test${stores}:`,
+      logger: silentLogger,
+    });
+    await store.start(AbortSignal.timeout(5_000));
+    return { store, close: () => store.stop() };
+  });
+});

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { text } from 'node:stream/consumers';
+import type { FunctionSpec } from '../../src/domain/function.ts';
+import type { LogEntry, LogQuery } from '../../src/domain/log.ts';
+import type { NodeInfo } from '../../src/domain/node.ts';
+import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
+import { placeFunction } from '../../src/orchestration/placement-policy.ts';
+import { digestOf, recordOf, specOf } from './function-records.ts';
+import { MemoryFunctionStore } from './memory-function-store.ts';
+import { ScriptedWorker } from './scripted-worker.ts';
+
+export const withKey = { authorization: 'Bearer id:secret' };
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly text: string;
+}
+
+/** A gateway that listens on a free port of the loopback, with everything behind it played. */
+export class RunningGateway implements AsyncDisposable {
+  readonly worker = new ScriptedWorker();
+  readonly functions = new MemoryFunctionStore();
+  readonly logged: { level: string; fields: object; message: string }[] = [];
+  readonly logQueries: LogQuery[] = [];
+  nodes: NodeInfo[] = [{ id: 'node-1', hostname: 'one', memoryBytes: 1, startedAt: '' }];
+  /** What a package is built to. */
+  builtDigest = digestOf('a');
+  logEntries: LogEntry[] = [];
+  readonly gateway: Gateway;
+
+  constructor(port = 0) {
+    const log = (level: string) => (fields: object, message: string) =>
+      this.logged.push({ level, fields, message });
+    this.gateway = createGateway({
+      listen: { host: '127.0.0.1', port },
+      functions: this.functions,
+      deployer: createFunctionDeployer({
+        functions: this.functions,
+        packages: { build: async () => this.builtDigest },
+        facts: { publish: () => {} },
+      }),
+      nodes: { live: () => this.nodes },
+      place: placeFunction,
+      lane: this.worker,
+      replies: this.worker,
+      logs: {
+        read: async (query) => {
+          this.logQueries.push(query);
+          return this.logEntries;
+        },
+      },
+      authenticator: {
+        authenticate: (header) => (header === withKey.authorization ? { id: 'id' } : undefined),
+      },
+      logger: {
+        debug: log('debug'),
+        info: log('info'),
+        warn: log('warn'),
+        error: log('error'),
+      },
+    });
+  }
+
+  static async start(): Promise<RunningGateway> {
+    const running = new RunningGateway();
+    await running.gateway.start(AbortSignal.timeout(5_000));
+    return running;
+  }
+
+  async addFunction(name: string, overrides: Partial<FunctionSpec> = {}): Promise<void> {
+    await this.functions.put(recordOf(specOf(name, overrides)));
+  }
+
+  /** Sends exactly this path, as no URL parser would let through. */
+  async open(
+    method: string,
+    path: string,
+    options: RequestOptions & { readonly body?: string | Uint8Array } = {},
+  ): Promise<IncomingMessage> {
+    const { port, hostname } = new URL(this.gateway.address);
+    const { body, ...rest } = options;
+    const sent = request({ method, hostname, port, path, agent: false, ...rest });
+    sent.end(body);
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return response;
+  }
+
+  async send(...args: Parameters<RunningGateway['open']>): Promise<Answer> {
+    const response = await this.open(...args);
+    const { statusCode: status = 0, headers } = response;
+    return { status, headers, text: await text(response) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.gateway.stop(AbortSignal.abort());
+  }
+}

@@ -1,0 +1,101 @@
+import type { HostError } from '../../src/domain/errors.ts';
+import type { InvocationId, NodeId } from '../../src/domain/ids.ts';
+import type { InvocationOutcome, ResponseHead } from '../../src/domain/invocation.ts';
+import type { LaneItem, LaneProducer } from '../../src/domain/lane.ts';
+import type {
+  PendingReply,
+  ReplyListener,
+  ReplyReceiver,
+  StartInfo,
+} from '../../src/domain/reply.ts';
+
+const info: StartInfo = { node: 'node-1', start: 'warm', timings: { queue: 0.5, run: 1.25 } };
+
+/** One invocation as the worker in a test sees it. */
+export class ScriptedInvocation {
+  readonly item: LaneItem;
+  readonly node: NodeId;
+  /** From the lane or, a large one, by the direct connection. */
+  readonly body: Buffer;
+  readonly #listener: ReplyListener;
+  grantedBytes = 0;
+  cancelled = false;
+
+  constructor(item: LaneItem, node: NodeId, body: Buffer, listener: ReplyListener) {
+    this.item = item;
+    this.node = node;
+    this.body = body;
+    this.#listener = listener;
+  }
+
+  head(head: Partial<ResponseHead> = {}): void {
+    this.#listener.onHead({ status: 200, headers: [], ...head }, info);
+  }
+
+  chunk(bytes: string | Uint8Array): void {
+    this.#listener.onChunk(Buffer.from(bytes));
+  }
+
+  end(result: InvocationOutcome | HostError = { kind: 'ok' }): void {
+    this.#listener.onEnd(result, info);
+  }
+
+  /** A small and complete answer, in one turn. */
+  answer(body: string, head: Partial<ResponseHead> = {}): void {
+    this.head(head);
+    if (body !== '') this.chunk(body);
+    this.end();
+  }
+}
+
+/** The lanes, the direct connections and the worker behind them, played by a test. */
+export class ScriptedWorker implements LaneProducer, ReplyReceiver {
+  readonly address = 'scripted';
+  readonly invocations: ScriptedInvocation[] = [];
+  /** What the worker does with an invocation; it may keep it for later. */
+  script: (invocation: ScriptedInvocation) => void = (invocation) => invocation.answer('ok');
+  /** Set: the queue takes nothing. */
+  queueFailure: HostError | undefined;
+  readonly #expected = new Map<
+    InvocationId,
+    { body: Uint8Array | undefined; listener: ReplyListener; found?: ScriptedInvocation }
+  >();
+
+  /** The newest one. */
+  get last(): ScriptedInvocation {
+    const last = this.invocations.at(-1);
+    if (!last) throw new Error('The worker was given no invocation.');
+    return last;
+  }
+
+  expect(
+    id: InvocationId,
+    _node: NodeId,
+    body: Uint8Array | undefined,
+    listener: ReplyListener,
+  ): PendingReply {
+    const expected: { body: Uint8Array | undefined; listener: ReplyListener } & {
+      found?: ScriptedInvocation;
+    } = { body, listener };
+    this.#expected.set(id, expected);
+    return {
+      grant: (bytes) => {
+        if (expected.found) expected.found.grantedBytes += bytes;
+      },
+      cancel: () => {
+        if (expected.found) expected.found.cancelled = true;
+      },
+    };
+  }
+
+  async enqueue(node: NodeId, item: LaneItem): Promise<void> {
+    if (this.queueFailure) throw this.queueFailure;
+    const expected = this.#expected.get(item.id);
+    if (!expected) throw new Error('enqueued before it was expected');
+    const body = Buffer.from(item.body ?? expected.body ?? []);
+    const invocation = new ScriptedInvocation(item, node, body, expected.listener);
+    expected.found = invocation;
+    this.invocations.push(invocation);
+    setImmediate(() => this.script(invocation));
+  }
+}

@@ -1,0 +1,63 @@
+import { Readable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import type { Digest } from '../../../src/domain/ids.ts';
+import { createFunctionDeployer } from '../../../src/orchestration/function-deployer.ts';
+import { digestOf, specOf } from '../../support/function-records.ts';
+import { MemoryFunctionStore } from '../../support/memory-function-store.ts';
+
+function setUp(build: () => Promise<Digest> = async () => digestOf('a')) {
+  const functions = new MemoryFunctionStore();
+  const facts: unknown[] = [];
+  const deployer = createFunctionDeployer({
+    functions,
+    packages: { build },
+    facts: { publish: (type, data) => facts.push({ type, ...data }) },
+  });
+  return { functions, facts, deploy: () => deployer.deploy(hello, Readable.from([])), deployer };
+}
+
+const hello = specOf('hello');
+
+describe('function deployer', () => {
+  it('records what was built, makes it live and tells everyone', async () => {
+    const { functions, facts, deploy } = setUp();
+    expect(await deploy()).toMatchObject({ changed: true, record: { live: digestOf('a') } });
+    expect(functions.get('hello')?.live).toBe(digestOf('a'));
+    expect(facts).toEqual([
+      { type: 'function.deployed', functionName: 'hello', version: digestOf('a'), number: 1 },
+    ]);
+  });
+
+  it('records and tells nothing when the image is live already', async () => {
+    const { functions, facts, deploy } = setUp();
+    await deploy();
+    expect(await deploy()).toMatchObject({ changed: false, record: { revision: 1 } });
+    expect(functions.get('hello')?.revision).toBe(1);
+    expect(facts).toHaveLength(1);
+  });
+
+  it('records nothing when the build fails', async () => {
+    const { functions, facts, deploy } = setUp(() => Promise.reject(new Error('bad package')));
+    await expect(deploy()).rejects.toThrow('bad package');
+    expect(functions.list()).toEqual([]);
+    expect(facts).toEqual([]);
+  });
+
+  it('makes live what was asked for last, even if an earlier build takes longer', async () => {
+    const { promise: slow, resolve } = Promise.withResolvers<Digest>();
+    const builds = [slow, Promise.resolve(digestOf('b'))];
+    const { functions, deploy } = setUp(() => builds.shift() ?? slow);
+    const deploys = [deploy(), deploy()];
+    resolve(digestOf('a'));
+    await Promise.all(deploys);
+    expect(functions.get('hello')).toMatchObject({ revision: 2, live: digestOf('b') });
+  });
+
+  it('removes once and tells so once', async () => {
+    const { facts, deploy, deployer } = setUp();
+    await deploy();
+    expect(await deployer.remove('hello')).toBe(true);
+    expect(await deployer.remove('hello')).toBe(false);
+    expect(facts.slice(1)).toEqual([{ type: 'function.removed', functionName: 'hello' }]);
+  });
+});
