@@ -114,7 +114,7 @@ export class InvocationAnswer implements ReplyListener {
     this.#streaming = true;
     this.#response.on('drain', () => this.#grant(1));
     this.#writeHead(this.#head);
-    this.#response.flushHeaders();
+    if (this.#chunks.length === 0) this.#response.flushHeaders();
     for (const chunk of this.#chunks) this.#write(chunk);
     this.#chunks = [];
   }

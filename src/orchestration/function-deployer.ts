@@ -29,7 +29,7 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     const digest = await packages.build(spec, packageTar);
     const existing = functions.get(spec.name);
     const record = nextRecord(existing, digest, spec, now());
-    if (!record) return { record: existing as FunctionRecord, changed: false };
+    if (record === existing) return { record, changed: false };
     await functions.put(record);
     const { number } = liveVersion(record);
     facts.publish('function.deployed', { functionName: spec.name, version: digest, number });

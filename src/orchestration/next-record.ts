@@ -5,16 +5,16 @@ import type { Digest } from '../domain/ids.ts';
 export const versionsKept = 100;
 
 /**
- * The record after deploying an image; undefined when that is the live version already. An image
- * that an older version has gets a new number: numbers tell the history of what served.
+ * The record after deploying an image: the same object when that is the live version already. An
+ * image that an older version has gets a new number: numbers tell the history of what served.
  */
 export function nextRecord(
   existing: FunctionRecord | undefined,
   digest: Digest,
   spec: FunctionSpec,
   now: Date,
-): FunctionRecord | undefined {
-  if (existing?.live === digest) return undefined;
+): FunctionRecord {
+  if (existing?.live === digest) return existing;
   const before = existing?.versions ?? [];
   const version: FunctionVersion = {
     number: (before.at(-1)?.number ?? 0) + 1,

@@ -46,7 +46,7 @@ export class RootKeyAuthenticator implements Authenticator {
     const token = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1];
     // Digests have one length and tell nothing of how much of the key was right.
     if (token === undefined || !timingSafeEqual(sha256(token), this.#digest)) return undefined;
-    return { keyId: 'root' };
+    return { id: 'root' };
   }
 }
 

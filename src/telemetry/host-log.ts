@@ -3,15 +3,14 @@ import { pino } from 'pino';
 import type { Logger } from '../domain/logger.ts';
 import { plainLine } from './plain-line.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-
 /** Characters that wait for a slow reader of the log; beyond it lines are dropped. */
 const pendingLimit = 8 * 1024 * 1024;
 
 const flushLimitMs = 1_000;
 
 export interface HostLogOptions {
-  readonly level: LogLevel;
+  /** The least that is written. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
   /** `plain`: one short line for a person. `json`: one object a line for a machine. */
   readonly format: 'plain' | 'json';
   /** A file descriptor; stderr by default. */

@@ -6,20 +6,20 @@ export interface LogStoreFixture {
   close(): Promise<void>;
 }
 
+const line = (timeMs: number, more: Partial<LogEntry> = {}): LogEntry => ({
+  functionName: 'hello',
+  timeMs,
+  stream: 'stdout',
+  text: `line ${timeMs}`,
+  ...more,
+});
+const all = { functionName: 'hello', limit: 1_000 };
+
 /** What every LogStore promises (src/domain/log.ts). */
 export function logStoreContract(name: string, create: () => Promise<LogStoreFixture>): void {
   describe(`${name} as a LogStore`, () => {
     let fixture: LogStoreFixture;
     let store: LogStore;
-    const line = (timeMs: number, more: Partial<LogEntry> = {}): LogEntry => ({
-      functionName: 'hello',
-      timeMs,
-      stream: 'stdout',
-      text: `line ${timeMs}`,
-      ...more,
-    });
-    const all = { functionName: 'hello', limit: 1_000 };
-
     beforeEach(async () => {
       fixture = await create();
       ({ store } = fixture);

@@ -263,15 +263,18 @@ describe('a streamed answer', () => {
   });
 });
 
+/** How an invocation that ends so is answered to a caller with a key. */
+function privately(end: InvocationOutcome | HostError): Promise<Answer> {
+  running.worker.script = (invocation) => invocation.end(end);
+  return running.send('POST', '/v1/functions/hello/invocations', { headers: withKey });
+}
+
+function publicly(end: InvocationOutcome | HostError): Promise<Answer> {
+  running.worker.script = (invocation) => invocation.end(end);
+  return running.send('GET', '/fn/hello');
+}
+
 describe('a failed invocation', () => {
-  const privately = (answer: InvocationOutcome | HostError) => {
-    running.worker.script = (invocation) => invocation.end(answer);
-    return running.send('POST', '/v1/functions/hello/invocations', { headers: withKey });
-  };
-  const publicly = (answer: InvocationOutcome | HostError) => {
-    running.worker.script = (invocation) => invocation.end(answer);
-    return running.send('GET', '/fn/hello');
-  };
   const error = { type: 'TypeError', message: 'x is undefined', stack: 'at index.ts:3' };
   beforeEach(() => running.addFunction('hello'));
 

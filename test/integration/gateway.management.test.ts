@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { packageLimitBytes } from '../../src/domain/limits.ts';
 import { digestOf } from '../support/function-records.ts';
 import { RunningGateway, withKey, type Answer } from '../support/running-gateway.ts';
+import type { ScriptedInvocation } from '../support/scripted-worker.ts';
 
 let running: RunningGateway;
 beforeEach(async () => {
@@ -230,6 +232,22 @@ describe('the server', () => {
     running.worker.last.end();
     expect(await text(response)).toBe('all of it');
     await stopped;
+  });
+
+  it('asks callers that it answers while it stops not to use the connection again', async () => {
+    await running.addFunction('hello');
+    let invoked: ScriptedInvocation | undefined;
+    running.worker.script = (invocation) => {
+      invoked = invocation;
+    };
+    const agent = new Agent({ keepAlive: true });
+    const answer = running.send('GET', '/fn/hello', { agent });
+    await vi.waitFor(() => expect(invoked).toBeDefined(), soon);
+    const stopped = running.gateway.stop(AbortSignal.timeout(10_000));
+    invoked?.answer('late');
+    expect((await answer).headers.connection).toBe('close');
+    await stopped;
+    agent.destroy();
   });
 
   it('breaks off what is not over when the grace is', async () => {

@@ -28,6 +28,7 @@ beforeEach(() => {
 });
 
 const connection = () => ({ redis: { path: redis.socketPath }, keyPrefix, logger: silentLogger });
+const newDirectory = () => new RedisNodeDirectory({ ...connection(), lookIntervalMs: 10 });
 const soon = { timeout: 10_000, interval: 5 };
 
 async function started<T extends Service>(service: T): Promise<T & AsyncDisposable> {
@@ -88,22 +89,21 @@ describe('node directory', () => {
     memoryBytes: 1024,
     startedAt: '2026-01-02T03:04:05.000Z',
   };
-  const directory = () => new RedisNodeDirectory({ ...connection(), lookIntervalMs: 10 });
   const announcement = () => new NodeAnnouncement({ ...connection(), node, heartbeatMs: 20 });
 
   it('is empty when no node has announced itself', async () => {
-    await using nodes = await started(directory());
+    await using nodes = await started(newDirectory());
     expect(nodes.live()).toEqual([]);
   });
 
   it('knows at its start the nodes that were there before', async () => {
     await using _node = await started(announcement());
-    await using nodes = await started(directory());
+    await using nodes = await started(newDirectory());
     expect(nodes.live()).toEqual([node]);
   });
 
   it('sees a node come and, when it stops, go', async () => {
-    await using nodes = await started(directory());
+    await using nodes = await started(newDirectory());
     const worker = await started(announcement());
     await vi.waitFor(() => expect(nodes.live()).toEqual([node]), soon);
     await worker.stop();
@@ -111,7 +111,7 @@ describe('node directory', () => {
   });
 
   it('forgets a node that no longer renews its announcement', async () => {
-    await using nodes = await started(directory());
+    await using nodes = await started(newDirectory());
     await using _node = await started(
       new NodeAnnouncement({ ...connection(), node, heartbeatMs: 3_600_000 }),
     );
@@ -126,7 +126,7 @@ describe('node directory', () => {
   });
 
   it('renews the announcement of a node that runs', async () => {
-    await using nodes = await started(directory());
+    await using nodes = await started(newDirectory());
     await using _node = await started(announcement());
     await admin.del(`${keyPrefix}{nodes}:node:node-1`, `${keyPrefix}{nodes}:ids`);
     await vi.waitFor(() => expect(nodes.live()).toEqual([node]), soon);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FunctionRecord } from '../../../src/domain/function.ts';
 import { FunctionMirror, type FunctionChange } from '../../../src/orchestration/function-mirror.ts';

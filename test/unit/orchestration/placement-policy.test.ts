@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { NodeInfo } from '../../../src/domain/node.ts';
 import { placeFunction } from '../../../src/orchestration/placement-policy.ts';

@@ -1,0 +1,81 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Channel, fromHost, json, splitGrant, splitInvoke, toHost } from './channel.mjs';
+import { awslambda } from './lambda-stream.mjs';
+import { describeLoadError, loadHandler } from './load.mjs';
+import { captureOutput } from './output.mjs';
+import { Responder } from './responder.mjs';
+import { describeThrown } from './thrown.mjs';
+
+/** After an error that nobody caught, as Lambda's runtimes exit. */
+const uncaughtExitCode = 129;
+
+/** @type {Map<string, Responder>} */
+const underWay = new Map();
+/** @type {AsyncLocalStorage<Responder>} */
+const current = new AsyncLocalStorage();
+/** @type {import('./load.mjs').InitMessage | undefined} */
+let loaded;
+/** @type {import('./invocation.mjs').Handler | undefined} */
+let handler;
+
+const channel = new Channel((type, payload) => {
+  if (type === fromHost.invoke) invoke(payload);
+  else if (type === fromHost.grant) grant(payload);
+  else if (type === fromHost.init) void init(JSON.parse(payload.toString()));
+});
+channel.send(toHost.hello, json({ protocol: 1, runtime: 'node' }));
+captureOutput(channel, () => current.getStore()?.id);
+Object.assign(globalThis, { awslambda });
+
+/** @param {import('./load.mjs').InitMessage} message */
+async function init(message) {
+  loaded = message;
+  try {
+    handler = await loadHandler(message);
+    channel.send(toHost.ready);
+  } catch (thrown) {
+    channel.send(toHost.initFailed, json(describeLoadError(thrown)));
+  }
+}
+
+/** @param {Buffer} payload */
+function invoke(payload) {
+  const { id, head, body } = splitInvoke(payload);
+  const responder = new Responder(channel, id);
+  const key = id.toString('latin1');
+  underWay.set(key, responder);
+  void current.run(responder, async () => {
+    try {
+      if (!handler || !loaded) throw new Error('invoked before it was ready');
+      const { functionName, version, memoryBytes } = loaded;
+      await handler({ responder, head, body, functionName, version, memoryBytes });
+    } catch (thrown) {
+      responder.fail(describeThrown(thrown));
+    } finally {
+      underWay.delete(key);
+    }
+  });
+}
+
+/** @param {Buffer} payload */
+function grant(payload) {
+  const { id, bytes } = splitGrant(payload);
+  underWay.get(id.toString('latin1'))?.grant(bytes);
+}
+
+/**
+ * Nothing is certain any more after an error that nobody caught: it becomes the answer of the
+ * invocation that it came from, or of all, and the sandbox ends.
+ * @param {unknown} thrown
+ */
+function uncaught(thrown) {
+  const error = describeThrown(thrown);
+  const responder = current.getStore();
+  const concerned = responder && !responder.isOver ? [responder] : [...underWay.values()];
+  for (const one of concerned) one.fail({ ...error, fatal: true });
+  console.error(error.stack ?? `${error.type}: ${error.message}`);
+  channel.exitOnceSent(uncaughtExitCode);
+}
+
+process.on('uncaughtException', uncaught);
+process.on('unhandledRejection', uncaught);

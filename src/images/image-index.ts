@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KeyedMutex } from '../lib/keyed-mutex.ts';
+import type { Descriptor } from './manifest.ts';
+
+const nameAnnotation = 'org.opencontainers.image.ref.name';
+
+interface NamedDescriptor extends Descriptor {
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Names of images: the `index.json` of an OCI image layout, which skopeo and umoci read too.
+ * One process writes it, the one that holds the data folder; others may read.
+ */
+export class ImageIndex {
+  readonly #file: string;
+  readonly #mutex = new KeyedMutex<'index'>();
+
+  constructor(dir: string) {
+    this.#file = join(dir, 'index.json');
+  }
+
+  async find(name: string): Promise<Descriptor | undefined> {
+    return (await this.#read()).find(({ annotations }) => annotations?.[nameAnnotation] === name);
+  }
+
+  async set(name: string, descriptor: Descriptor): Promise<void> {
+    await this.#mutex.run('index', async () => {
+      const others = (await this.#read()).filter(
+        ({ annotations }) => annotations?.[nameAnnotation] !== name,
+      );
+      const named = { ...descriptor, annotations: { [nameAnnotation]: name } };
+      const index = { schemaVersion: 2, manifests: [...others, named] };
+      const whole = `${this.#file}.${randomUUID()}`;
+      await writeFile(whole, JSON.stringify(index), { flush: true });
+      await rename(whole, this.#file);
+    });
+  }
+
+  async #read(): Promise<readonly NamedDescriptor[]> {
+    try {
+      const index = JSON.parse(await readFile(this.#file, 'utf8')) as {
+        readonly manifests: readonly NamedDescriptor[];
+      };
+      return index.manifests;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+}

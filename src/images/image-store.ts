@@ -1,0 +1,46 @@
+import type { Digest } from '../domain/ids.ts';
+import type { ImageProvider, PreparedImage } from '../domain/image.ts';
+import type { BlobStore } from './blob-store.ts';
+import type { LayerStore } from './layer-store.ts';
+import { notAnImage, readImage } from './manifest.ts';
+import { lintRoot } from './root-linter.ts';
+
+/** Images unpacked on this node, ready to be run. */
+export class ImageStore implements ImageProvider {
+  readonly #blobs: BlobStore;
+  readonly #layers: LayerStore;
+
+  constructor(blobs: BlobStore, layers: LayerStore) {
+    this.#blobs = blobs;
+    this.#layers = layers;
+  }
+
+  async prepare(digest: Digest, signal: AbortSignal): Promise<PreparedImage> {
+    const { manifest, config } = await readImage(this.#blobs, digest);
+    const diffIds = config.rootfs.diff_ids;
+    const unpacked: string[] = [];
+    for (const [i, layer] of manifest.layers.entries()) {
+      signal.throwIfAborted();
+      const diffId = diffIds[i];
+      if (diffId) unpacked.push(await this.#layers.unpacked(layer, diffId));
+    }
+    const layerDirs = unpacked.toReversed();
+    await lintRoot(digest, layerDirs);
+    const { Env = [], Entrypoint = [], WorkingDir = '/', Labels = {} } = config.config;
+    return {
+      digest,
+      layerDirs,
+      env: Env,
+      entrypoint: Entrypoint,
+      workingDir: checkedWorkingDir(digest, WorkingDir),
+      labels: Labels,
+    };
+  }
+}
+
+/** A working directory under /proc has led OCI runtimes out of the container (CVE-2024-21626). */
+function checkedWorkingDir(digest: Digest, dir: string): string {
+  const isPlain = /^\/[^\0]*$/.test(dir) && !dir.split('/').includes('..');
+  if (isPlain && !/^\/+proc(\/|$)/.test(dir)) return dir;
+  throw notAnImage(digest, `its working directory "${dir}" is not allowed`);
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import type { BaseImageBuilder, ImageProvider, PackageBuilder } from '../domain/image.ts';
+import { RecipeImageBuilder, type BaseImageOptions } from './base-image.ts';
+import { BlobStore } from './blob-store.ts';
+import { ImageIndex } from './image-index.ts';
+import { ImageStore } from './image-store.ts';
+import { LayerStore } from './layer-store.ts';
+import { LayeredPackageBuilder } from './package-builder.ts';
+
+export interface ImagesOptions extends BaseImageOptions {
+  /** An OCI image layout, with the unpacked layers beside its blobs. */
+  readonly dir: string;
+}
+
+export interface Images {
+  /**
+   * Makes the folders. Idempotent. `exclusive`: no other process uses them yet, so what an
+   * interrupted one left is removed.
+   */
+  open(options: { readonly exclusive: boolean }): Promise<void>;
+  readonly provider: ImageProvider;
+  readonly packages: PackageBuilder;
+  readonly baseImages: BaseImageBuilder;
+}
+
+/** The images of one data folder. */
+export function createImages(options: ImagesOptions): Images {
+  const blobs = new BlobStore(options.dir);
+  const index = new ImageIndex(options.dir);
+  const layers = new LayerStore(join(options.dir, 'layers'), blobs);
+  return {
+    async open({ exclusive }) {
+      await blobs.open();
+      await layers.open();
+      if (exclusive) await Promise.all([blobs.removeLeftovers(), layers.removeLeftovers()]);
+    },
+    provider: new ImageStore(blobs, layers),
+    packages: new LayeredPackageBuilder(blobs, index),
+    baseImages: new RecipeImageBuilder(blobs, index, options),
+  };
+}

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../domain/ids.ts';
+import { exec } from '../lib/exec.ts';
+import { SingleFlight } from '../lib/single-flight.ts';
+import type { BlobStore } from './blob-store.ts';
+import { unpackLayer } from './layer-unpacker.ts';
+import type { Descriptor } from './manifest.ts';
+
+const leftoverPrefix = 'unpacking-';
+
+/** Layers unpacked on this node, one folder for each diffID, made once and never changed. */
+export class LayerStore {
+  readonly #dir: string;
+  readonly #blobs: BlobStore;
+  readonly #flights = new SingleFlight<Digest, string>();
+
+  constructor(dir: string, blobs: BlobStore) {
+    this.#dir = dir;
+    this.#blobs = blobs;
+  }
+
+  /** Makes the folder. Idempotent. */
+  async open(): Promise<void> {
+    await mkdir(this.#dir, { recursive: true, mode: 0o711 });
+  }
+
+  /** Removes what an interrupted unpack left. Only while no other process unpacks. */
+  async removeLeftovers(): Promise<void> {
+    for (const name of await readdir(this.#dir)) {
+      if (name.startsWith(leftoverPrefix)) {
+        await rm(join(this.#dir, name), { recursive: true, force: true });
+      }
+    }
+  }
+
+  /** The folder of a layer. Who asks while it is being unpacked waits for the same unpack. */
+  unpacked(layer: Descriptor, diffId: Digest): Promise<string> {
+    const dir = join(this.#dir, diffId.slice('sha256:'.length));
+    return this.#flights.run(diffId, async () => {
+      if (!(await exists(dir))) await this.#unpack(layer, diffId, dir);
+      return dir;
+    });
+  }
+
+  async #unpack(layer: Descriptor, diffId: Digest, dir: string): Promise<void> {
+    const whole = join(this.#dir, `${leftoverPrefix}${randomUUID()}`);
+    try {
+      await mkdir(whole, { mode: 0o755 });
+      await unpackLayer(this.#blobs.read(layer.digest), layer.mediaType, diffId, whole);
+      // The whole file system at once: one call instead of one for each of thousands of files.
+      await exec('sync', ['--file-system', whole], { timeoutMs: 120_000 });
+      await rename(whole, dir);
+    } catch (error) {
+      await rm(whole, { recursive: true, force: true });
+      if (!(await exists(dir))) throw error; // another process was first
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}
