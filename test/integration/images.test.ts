@@ -37,7 +37,11 @@ describe('a layer', () => {
     await layers.open();
   });
 
-  async function unpack(tar: Buffer, compress: (tar: Buffer) => Buffer = (same) => same, type = '') {
+  async function unpack(
+    tar: Buffer,
+    compress: (tar: Buffer) => Buffer = (same) => same,
+    type = '',
+  ) {
     const { digest, sizeBytes } = await blobs.put(compress(tar));
     return await layers.unpacked(
       { mediaType: `layer.tar${type}`, digest, size: sizeBytes },
@@ -155,7 +159,8 @@ describe('a blob', () => {
     const blobs = new BlobStore(dir);
     await blobs.open();
     const content = Buffer.from('content');
-    const put = (claim: Parameters<BlobStore['put']>[1]) => blobs.put(Readable.from([content]), claim);
+    const put = (claim: Parameters<BlobStore['put']>[1]) =>
+      blobs.put(Readable.from([content]), claim);
     await expect(put({ digest: digestOf(Buffer.from('x')) })).rejects.toThrow(/other content/);
     await expect(put({ sizeBytes: 3 })).rejects.toThrow(/not the 3 bytes/);
     await expect(put({ sizeBytes: 30 })).rejects.toThrow(/not the 30 bytes/);
@@ -208,7 +213,10 @@ describe('images', () => {
     const first = await images.packages.build(spec, await tarStream(files));
     const later = files.map((file) => ({ ...file, mtime: new Date(2e12), uid: 5 })).toReversed();
     expect(await images.packages.build(spec, await tarStream(later))).toBe(first);
-    const other = await images.packages.build(fakeSpec({ ...spec, cpu: 2 }), await tarStream(files));
+    const other = await images.packages.build(
+      fakeSpec({ ...spec, cpu: 2 }),
+      await tarStream(files),
+    );
     expect(other).not.toBe(first);
   });
 
@@ -223,7 +231,9 @@ describe('images', () => {
     expect(statSync(join(base, 'usr/bin/node')).mode & 0o111).toBe(0o111);
     expect(statSync(join(base, 'tmp')).mode & 0o777).toBe(0o777);
     expect(image.entrypoint[0]).toBe('/usr/bin/hearth-init');
-    expect(JSON.parse(image.labels['dev.hearth.function'] ?? '')).toMatchObject({ env: { A: '1' } });
+    expect(JSON.parse(image.labels['dev.hearth.function'] ?? '')).toMatchObject({
+      env: { A: '1' },
+    });
   });
 
   test('that do not exist are not found', async () => {
@@ -275,7 +285,12 @@ describe('images', () => {
     const bundle = join(dir, 'bundle');
     execFileSync('umoci', ['unpack', '--image', `${dir}:hearth/node24`, bundle]);
     const ours = (await images.provider.prepare(digest, never)).layerDirs[0] ?? '';
-    const diff = execFileSync('diff', ['--recursive', '--no-dereference', ours, `${bundle}/rootfs`]);
+    const diff = execFileSync('diff', [
+      '--recursive',
+      '--no-dereference',
+      ours,
+      `${bundle}/rootfs`,
+    ]);
     expect(diff.toString()).toBe('');
   });
 });

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { NetworkNamespaces } from '../../src/linux/index.ts';
 
-const never = new AbortController().signal;
 let dir: string;
 let pin: string;
 let namespaces: NetworkNamespaces;
@@ -17,7 +16,7 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'hearth-netns-'));
   pin = join(dir, 'one');
   namespaces = new NetworkNamespaces();
-  await namespaces.start(never);
+  await namespaces.start();
   await namespaces.create(pin);
 });
 afterEach(async () => {

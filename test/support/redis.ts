@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,10 @@ import { join } from 'node:path';
 
 export interface RunningRedis {
   readonly socketPath: string;
+  /** As a crash would end it. */
+  kill(): Promise<void>;
+  /** On the same socket, with nothing of what it held. */
+  restart(): Promise<void>;
   /** Kills it and removes its folder. Idempotent. */
   stop(): Promise<void>;
 }
@@ -15,18 +19,26 @@ export async function startRedis(): Promise<RunningRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'hearth-redis-'));
   const socketPath = join(folder, 'redis.sock');
   const settings = ['--port', '0', '--unixsocket', socketPath, '--save', '', '--dir', folder];
-  const server = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const exited = once(server, 'exit');
-  const stop = async () => {
-    if (server.exitCode === null && server.signalCode === null) {
+  let server: ChildProcess | undefined;
+  const kill = async () => {
+    if (server?.exitCode === null && server.signalCode === null) {
+      const exited = once(server, 'exit');
       server.kill('SIGKILL');
       await exited;
     }
+  };
+  const restart = async () => {
+    const started = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'inherit'] });
+    server = started;
+    await ready(started.stdout);
+  };
+  const stop = async () => {
+    await kill();
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await ready(server.stdout);
-    return { socketPath, stop };
+    await restart();
+    return { socketPath, kill, restart, stop };
   } catch (error) {
     await stop();
     throw error;

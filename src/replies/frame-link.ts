@@ -1,0 +1,62 @@
+import type { Socket } from 'node:net';
+import { encodeFrame, FrameDecoder } from '../lib/frames.ts';
+import { frameLimitBytes } from './reply-frames.ts';
+
+export interface FrameLinkEvents {
+  onFrame(type: number, payload: Buffer): void;
+  /** Once; `error` if the peer broke the protocol or the connection broke. */
+  onClose(error: Error | undefined): void;
+}
+
+/** Frames over one socket. What is sent within one turn of the event loop is one write. */
+export class FrameLink {
+  readonly #socket: Socket;
+  #isCorked = false;
+
+  constructor(socket: Socket, events: FrameLinkEvents) {
+    this.#socket = socket;
+    let failure: Error | undefined;
+    const decoder = new FrameDecoder(frameLimitBytes, (type, payload) =>
+      events.onFrame(type, payload),
+    );
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        decoder.push(chunk);
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    socket.on('error', (error) => {
+      failure = error;
+    });
+    socket.on('close', () => events.onClose(failure));
+  }
+
+  /** Does nothing once the link is closing: the peer will hear that, and nothing else matters. */
+  send(type: number, ...parts: readonly Uint8Array[]): void {
+    if (!this.#socket.writable) return;
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      this.#socket.cork();
+      setImmediate(() => {
+        this.#isCorked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#socket.write(encodeFrame(type, ...parts));
+  }
+
+  /** Sends what is still to be sent, then closes. */
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket.closed) return resolve();
+      this.#socket.once('close', () => resolve());
+      this.#socket.end(() => this.#socket.destroy());
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,64 @@
+import { connect } from 'node:net';
+import type { InvocationId, NodeId } from '../domain/ids.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { ReplySender, ReplyStream } from '../domain/reply.ts';
+import type { Service } from '../domain/service.ts';
+import { FrameLink } from './frame-link.ts';
+import { OutgoingReply } from './outgoing-reply.ts';
+import { parseReplyAddress } from './reply-address.ts';
+import { decodeId, encodeId, encodeJson, frame, idBytes } from './reply-frames.ts';
+
+export interface ReplyClientOptions {
+  readonly node: NodeId;
+  readonly logger: Logger;
+}
+
+/** A connection to one gateway, with the invocations that are on their way over it. */
+interface GatewayLink {
+  readonly link: FrameLink;
+  readonly replies: Map<InvocationId, OutgoingReply>;
+}
+
+/** The worker's end: one connection for each gateway, opened when first needed. */
+export class ReplyClient implements ReplySender, Service {
+  readonly name = 'reply client';
+  readonly #options: ReplyClientOptions;
+  readonly #gateways = new Map<string, GatewayLink>();
+
+  constructor(options: ReplyClientOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {}
+
+  /** What was sent before has been handed to the kernel, which delivers it. */
+  async stop(): Promise<void> {
+    const closed = [...this.#gateways.values()].map(({ link }) => link.end());
+    await Promise.all(closed);
+  }
+
+  open(replyTo: string, id: InvocationId): ReplyStream {
+    const { link, replies } = this.#gateways.get(replyTo) ?? this.#connect(replyTo);
+    const reply = new OutgoingReply(link, encodeId(id), () => replies.delete(id));
+    replies.set(id, reply);
+    return reply;
+  }
+
+  #connect(replyTo: string): GatewayLink {
+    const { node, logger } = this.#options;
+    const replies = new Map<InvocationId, OutgoingReply>();
+    const link = new FrameLink(connect(parseReplyAddress(replyTo)), {
+      onFrame: (type, payload) =>
+        replies.get(decodeId(payload))?.received(type, payload.subarray(idBytes)),
+      onClose: (error) => {
+        this.#gateways.delete(replyTo);
+        if (error) logger.warn({ error, replyTo }, 'the connection to a gateway broke');
+        for (const reply of replies.values()) reply.lost();
+      },
+    });
+    link.send(frame.hello, encodeJson({ node }));
+    const gateway = { link, replies };
+    this.#gateways.set(replyTo, gateway);
+    return gateway;
+  }
+}

@@ -1,0 +1,180 @@
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { HostError } from '../domain/errors.ts';
+import type { InvocationId, NodeId } from '../domain/ids.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { PendingReply, ReplyListener, ReplyReceiver } from '../domain/reply.ts';
+import type { Service } from '../domain/service.ts';
+import { FrameLink } from './frame-link.ts';
+import { parseReplyAddress } from './reply-address.ts';
+import {
+  decodeEnd,
+  decodeId,
+  encodeId,
+  frame,
+  idBytes,
+  pieceBytes,
+  uint32,
+  type HeadMessage,
+} from './reply-frames.ts';
+
+export interface ReplyServerOptions {
+  /** `unix:/path`, or `tcp:host:port` where port 0 takes a free one. */
+  readonly listen: string;
+  readonly logger: Logger;
+}
+
+interface Expected {
+  readonly node: NodeId;
+  readonly listener: ReplyListener;
+  readonly body: Uint8Array | undefined;
+  /** The link on which the worker has spoken of it. */
+  link?: FrameLink;
+}
+
+/** The gateway's end: workers connect, and answer what is expected of them. */
+export class ReplyServer implements ReplyReceiver, Service {
+  readonly name = 'reply server';
+  readonly #options: ReplyServerOptions;
+  readonly #server: Server;
+  readonly #links = new Set<FrameLink>();
+  readonly #expected = new Map<InvocationId, Expected>();
+  #address = '';
+
+  constructor(options: ReplyServerOptions) {
+    this.#options = options;
+    this.#server = createServer((socket) => this.#connected(socket));
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    const listen = parseReplyAddress(this.#options.listen);
+    const { path } = listen as { path?: string };
+    if (path !== undefined) {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await rm(path, { force: true }); // of a gateway that was killed
+    }
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(listen, resolve);
+    });
+    if (path === undefined) {
+      const { address, port } = this.#server.address() as AddressInfo;
+      this.#address = `tcp:${address}:${port}`;
+    } else {
+      await chmod(path, 0o600);
+      this.#address = this.#options.listen;
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const link of this.#links) link.close();
+    await closed;
+  }
+
+  expect(
+    id: InvocationId,
+    node: NodeId,
+    body: Uint8Array | undefined,
+    listener: ReplyListener,
+  ): PendingReply {
+    const expected: Expected = { node, listener, body };
+    this.#expected.set(id, expected);
+    return {
+      grant: (bytes) => expected.link?.send(frame.grant, encodeId(id), uint32(bytes)),
+      cancel: () => {
+        if (this.#expected.delete(id)) expected.link?.send(frame.cancel, encodeId(id));
+      },
+    };
+  }
+
+  #connected(socket: Socket): void {
+    let node: NodeId | undefined;
+    const link = new FrameLink(socket, {
+      onFrame: (type, payload) => {
+        if (type === frame.hello) node = (JSON.parse(payload.toString()) as { node: NodeId }).node;
+        else this.#received(link, type, payload);
+      },
+      onClose: (error) => {
+        this.#links.delete(link);
+        if (error) this.#options.logger.warn({ error, node }, 'a reply connection broke');
+        this.#lost(link, node);
+      },
+    });
+    this.#links.add(link);
+  }
+
+  #received(link: FrameLink, type: number, payload: Buffer): void {
+    const id = decodeId(payload);
+    const expected = this.#expected.get(id);
+    if (!expected) {
+      // The caller left before the worker had begun: it is told now.
+      if (type === frame.head || type === frame.bodyWanted) link.send(frame.cancel, encodeId(id));
+      return;
+    }
+    expected.link = link;
+    this.#tell(id, expected, type, payload.subarray(idBytes));
+  }
+
+  #tell(id: InvocationId, expected: Expected, type: number, content: Buffer): void {
+    const { listener, body } = expected;
+    switch (type) {
+      case frame.head: {
+        const { head, info } = JSON.parse(content.toString()) as HeadMessage;
+        return listener.onHead(head, info);
+      }
+      case frame.chunk:
+        return listener.onChunk(content);
+      case frame.end: {
+        this.#expected.delete(id);
+        const { result, info } = decodeEnd(content);
+        return listener.onEnd(result, info);
+      }
+      case frame.answer: {
+        this.#expected.delete(id);
+        const headEnd = 4 + content.readUInt32BE(0);
+        const { head, info } = JSON.parse(content.toString('utf8', 4, headEnd)) as HeadMessage;
+        listener.onHead(head, info);
+        if (headEnd < content.length) listener.onChunk(content.subarray(headEnd));
+        return listener.onEnd({ kind: 'ok' }, info);
+      }
+      case frame.bodyWanted:
+        return this.#sendBody(id, expected.link, body ?? new Uint8Array(0));
+      default:
+        throw new TypeError(`a worker sent a frame of the unknown type ${type}`);
+    }
+  }
+
+  #sendBody(id: InvocationId, link: FrameLink | undefined, body: Uint8Array): void {
+    const key = encodeId(id);
+    for (let offset = 0; offset < body.length; offset += pieceBytes) {
+      link?.send(frame.body, key, body.subarray(offset, offset + pieceBytes));
+    }
+    link?.send(frame.bodyEnd, key);
+  }
+
+  /** Ends what the worker was at, and what it may have been about to begin. */
+  #lost(link: FrameLink, node: NodeId | undefined): void {
+    for (const [id, expected] of this.#expected) {
+      const isItsOwn = expected.link === link || (!expected.link && expected.node === node);
+      if (!isItsOwn) continue;
+      this.#expected.delete(id);
+      expected.listener.onEnd(workerLost(), { node: expected.node, timings: {} });
+    }
+  }
+}
+
+function workerLost(): HostError {
+  return new HostError(
+    'unavailable',
+    'worker.lost',
+    'The worker node was lost while it ran the invocation; it may have run in part.',
+    { retryAfterMs: 1000 },
+  );
+}

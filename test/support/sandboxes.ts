@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { findOciRuntime } from '../../src/containers/oci-runtime.ts';
+import { RootMounts } from '../../src/containers/root-mounts.ts';
+import { ContainerSandboxFactory } from '../../src/containers/sandbox-factory.ts';
+import { Workspace } from '../../src/containers/workspace.ts';
+import type { FunctionSpec } from '../../src/domain/function.ts';
+import type { LogEntry } from '../../src/domain/log.ts';
+import type { PreparedVersion } from '../../src/domain/version.ts';
+import { createImages, type Images } from '../../src/images/index.ts';
+import { CgroupTree, NetworkNamespaces, readCgroupLayout } from '../../src/linux/index.ts';
+import { NamespacePool } from '../../src/network/namespace-pool.ts';
+import { IdRanges } from '../../src/security/id-ranges.ts';
+import { strictProfile } from '../../src/security/strict-profile.ts';
+import { mountPlan } from '../../src/volumes/mount-plan.ts';
+import { fakeSpec } from './fake-sandbox.ts';
+import { silentLogger } from './silent-logger.ts';
+import { makeTar } from './tar.ts';
+
+const runtimeDir = fileURLToPath(new URL('../../runtime', import.meta.url));
+const never = new AbortController().signal;
