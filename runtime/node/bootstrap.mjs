@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Channel, fromHost, json, splitGrant, splitInvoke, toHost } from './channel.mjs';
+import { Channel } from './channel.mjs';
+import { fromHost, json, splitGrant, splitInvoke, toHost } from './frames.mjs';
 import { awslambda } from './lambda-stream.mjs';
-import { describeLoadError, loadHandler } from './load.mjs';
+import { loadHandler } from './load.mjs';
 import { captureOutput } from './output.mjs';
 import { Responder } from './responder.mjs';
-import { describeThrown } from './thrown.mjs';
+import { describeLoadError, describeThrown } from './thrown.mjs';
 
 /** After an error that nobody caught, as Lambda's runtimes exit. */
 const uncaughtExitCode = 129;
@@ -13,10 +14,11 @@ const uncaughtExitCode = 129;
 const underWay = new Map();
 /** @type {AsyncLocalStorage<Responder>} */
 const current = new AsyncLocalStorage();
-/** @type {import('./load.mjs').InitMessage | undefined} */
+/** @type {import('./load.mjs').InitMessage} */
 let loaded;
-/** @type {import('./invocation.mjs').Handler | undefined} */
+/** @type {import('./load.mjs').Handler} */
 let handler;
+let isLoading = false;
 
 const channel = new Channel((type, payload) => {
   if (type === fromHost.invoke) invoke(payload);
@@ -26,28 +28,31 @@ const channel = new Channel((type, payload) => {
 channel.send(toHost.hello, json({ protocol: 1, runtime: 'node' }));
 captureOutput(channel, () => current.getStore()?.id);
 Object.assign(globalThis, { awslambda });
+process.on('uncaughtException', uncaught);
+process.on('unhandledRejection', uncaught);
 
 /** @param {import('./load.mjs').InitMessage} message */
 async function init(message) {
   loaded = message;
+  isLoading = true;
   try {
     handler = await loadHandler(message);
     channel.send(toHost.ready);
   } catch (thrown) {
     channel.send(toHost.initFailed, json(describeLoadError(thrown)));
   }
+  isLoading = false;
 }
 
 /** @param {Buffer} payload */
 function invoke(payload) {
   const { id, head, body } = splitInvoke(payload);
+  const { functionName, version, memoryBytes } = loaded;
   const responder = new Responder(channel, id);
   const key = id.toString('latin1');
   underWay.set(key, responder);
   void current.run(responder, async () => {
     try {
-      if (!handler || !loaded) throw new Error('invoked before it was ready');
-      const { functionName, version, memoryBytes } = loaded;
       await handler({ responder, head, body, functionName, version, memoryBytes });
     } catch (thrown) {
       responder.fail(describeThrown(thrown));
@@ -65,17 +70,15 @@ function grant(payload) {
 
 /**
  * Nothing is certain any more after an error that nobody caught: it becomes the answer of the
- * invocation that it came from, or of all, and the sandbox ends.
+ * invocation that it came from, else of all under way, and the process ends.
  * @param {unknown} thrown
  */
 function uncaught(thrown) {
   const error = describeThrown(thrown);
+  console.error(`Uncaught ${error.stack ?? `${error.type}: ${error.message}`}`);
+  if (isLoading) channel.send(toHost.initFailed, json(error));
   const responder = current.getStore();
-  const concerned = responder && !responder.isOver ? [responder] : [...underWay.values()];
+  const concerned = responder && !responder.isOver ? [responder] : underWay.values();
   for (const one of concerned) one.fail({ ...error, fatal: true });
-  console.error(error.stack ?? `${error.type}: ${error.message}`);
   channel.exitOnceSent(uncaughtExitCode);
 }
-
-process.on('uncaughtException', uncaught);
-process.on('unhandledRejection', uncaught);

@@ -1,51 +1,76 @@
-const smallBodyBytes = 64 * 1024;
+import { chunkLimitBytes } from './responder.mjs';
+import { invalidResponse } from './thrown.mjs';
+
+const noBody = { body: new Uint8Array(0), rest: undefined };
 
 /**
- * @typedef {import('./invocation.mjs').Invocation} Invocation
+ * @typedef {import('./load.mjs').Invocation} Invocation
  * @typedef {(request: Request, env: object, ctx: object) => unknown} FetchFunction
  */
 
 /**
- * Serves invocations by a function of the web standard: a Request in, a Response out.
+ * Serves invocations by a function of the web standard: a Request in, a Response out. The
+ * invocation ends when the body and all that was given to `waitUntil` have.
  * @param {FetchFunction} fetch
  * @param {Record<string, string>} env
- * @returns {import('./invocation.mjs').Handler}
+ * @returns {import('./load.mjs').Handler}
  */
 export function fetchHandler(fetch, env) {
   return async (invocation) => {
+    const { head, functionName, responder } = invocation;
     /** @type {Promise<unknown>[]} */
     const pending = [];
-    const context = {
-      invocationId: invocation.head.id,
-      functionName: invocation.functionName,
-      deadlineMs: invocation.head.deadlineMs,
-      waitUntil: (/** @type {Promise<unknown>} */ promise) => void pending.push(promise),
+    const response = await fetch(toRequest(invocation), env, {
+      invocationId: head.id,
+      functionName,
+      deadlineMs: head.deadlineMs,
+      waitUntil: (/** @type {unknown} */ work) => {
+        pending.push(Promise.resolve(work).catch((thrown) => console.error('waitUntil:', thrown)));
+      },
       passThroughOnException: () => {}, // there is no origin to pass through to
-    };
-    const response = await fetch(toRequest(invocation), env, context);
-    if (!(response instanceof Response)) {
-      throw new TypeError(`fetch must return a Response, not ${describe(response)}`);
+    });
+    if (!isResponse(response)) {
+      throw invalidResponse('fetch must return a Response, such as new Response("text")');
     }
-    await send(response, invocation.responder, pending);
+    await send(response, responder, pending);
   };
 }
 
 /** @param {Invocation} invocation */
 function toRequest({ head, body }) {
+  if (head.trigger === 'event') {
+    const headers = { 'content-type': 'application/json' };
+    return new Request('http://localhost/', { method: 'POST', headers, body: bytesOf(body) });
+  }
   const headers = new Headers(head.headers);
-  const host = headers.get('host') ?? 'localhost';
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
+  const origin = `${scheme}://${headers.get('host')}`;
   const hasBody = head.method !== 'GET' && head.method !== 'HEAD';
-  return new Request(`${scheme}://${host}${head.url}`, {
+  return new Request(`${URL.canParse(origin) ? origin : 'http://localhost'}${head.url}`, {
     method: head.method,
     headers,
-    body: hasBody ? new Uint8Array(body) : null,
+    body: hasBody ? bytesOf(body) : null,
   });
 }
 
 /**
- * A small body that is already complete goes in one frame with its head; a streamed one goes as it
- * comes. With `waitUntil` work pending the end of the answer waits for it, but not the body.
+ * A copy, since the body is a view of what came over the channel.
+ * @param {Buffer} body
+ */
+const bytesOf = (body) => new Uint8Array(body);
+
+/**
+ * Also one of another copy of the class, as libraries bring it.
+ * @param {unknown} value
+ * @returns {value is Response}
+ */
+function isResponse(value) {
+  return Object.prototype.toString.call(value) === '[object Response]';
+}
+
+/**
+ * What is there within a turn of the event loop, if it is small and complete, goes in one frame
+ * with the head; any other body goes as it comes.
  * @param {Response} response
  * @param {import('./responder.mjs').Responder} responder
  * @param {Promise<unknown>[]} pending
@@ -53,31 +78,37 @@ function toRequest({ head, body }) {
 async function send(response, responder, pending) {
   const head = { status: response.status, headers: headerList(response.headers) };
   const reader = response.body?.getReader();
-  const first = await reader?.read();
-  const body = asBytes(first?.value);
-  const second = reader && first && !first.done ? soonOrLater(reader.read()) : undefined;
-  const isWhole = second === undefined || (await second.soon)?.done === true;
-  if (isWhole && body.length <= smallBodyBytes && pending.length === 0) {
-    return await responder.respond(head, body);
-  }
+  const { body, rest } = reader ? await readAhead(reader) : noBody;
+  if (!rest && pending.length === 0) return await responder.respond(head, body);
   responder.head(head);
   await responder.write(body);
-  for (let next = await second?.later; next && !next.done; next = await reader?.read()) {
+  for (let next = await rest; next && !next.done; next = await reader?.read()) {
     await responder.write(asBytes(next.value));
   }
-  while (pending.length > 0) await Promise.allSettled(pending.splice(0));
+  while (pending.length > 0) await Promise.all(pending.splice(0));
   responder.end();
 }
 
 /**
- * `soon` is the result if it is there within the turn, without waiting for it longer.
- * @template T
- * @param {Promise<T>} promise
+ * What can be read within one turn. `rest` is the read still under way, none if that was all.
+ * @param {ReadableStreamDefaultReader<unknown>} reader
  */
-function soonOrLater(promise) {
-  promise.catch(() => {}); // whoever awaits `later` hears of it
-  const thisTurn = new Promise((resolve) => setImmediate(resolve, undefined));
-  return { soon: Promise.race([promise.catch(() => undefined), thisTurn]), later: promise };
+async function readAhead(reader) {
+  /** @type {Promise<undefined>} */
+  const turn = new Promise((resolve) => setImmediate(resolve, undefined));
+  /** @type {Uint8Array[]} */
+  const chunks = [];
+  let bytes = 0;
+  for (;;) {
+    const reading = reader.read();
+    reading.catch(() => {}); // whoever awaits `rest` hears of it
+    const result = bytes > chunkLimitBytes ? undefined : await Promise.race([reading, turn]);
+    if (!result) return { body: Buffer.concat(chunks), rest: reading };
+    if (result.done) return { body: Buffer.concat(chunks), rest: undefined };
+    const chunk = asBytes(result.value);
+    chunks.push(chunk);
+    bytes += chunk.length;
+  }
 }
 
 /** @param {Headers} headers */
@@ -89,12 +120,8 @@ function headerList(headers) {
 
 /** @param {unknown} chunk */
 function asBytes(chunk) {
-  if (chunk === undefined) return new Uint8Array(0);
   if (chunk instanceof Uint8Array) return chunk;
-  throw new TypeError(`a Response streams Uint8Arrays, not ${describe(chunk)}`);
-}
-
-/** @param {unknown} value */
-function describe(value) {
-  return value === null ? 'null' : typeof value;
+  throw invalidResponse(
+    'its body streams something other than bytes; pipe it through a TextEncoderStream',
+  );
 }

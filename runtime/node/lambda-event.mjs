@@ -4,10 +4,12 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 /**
  * An HTTP request as the event of a Lambda function URL, payload format 2.0. Members that have
  * nothing to say are absent, not null.
- * @param {import('./invocation.mjs').Invocation} invocation
+ * @param {import('./load.mjs').Invocation} invocation
  */
 export function toLambdaEvent({ head, body, functionName }) {
-  const [rawPath = '/', rawQueryString = ''] = splitOnce(head.url, '?');
+  const queryAt = head.url.indexOf('?');
+  const rawPath = queryAt < 0 ? head.url : head.url.slice(0, queryAt);
+  const rawQueryString = queryAt < 0 ? '' : head.url.slice(queryAt + 1);
   const headers = joinedHeaders(head.headers);
   const cookies = headers['cookie']?.split('; ');
   const queryStringParameters = joinedQuery(rawQueryString);
@@ -43,36 +45,30 @@ export function toLambdaEvent({ head, body, functionName }) {
   };
 }
 
-/**
- * @param {string} text
- * @param {string} separator
- */
-function splitOnce(text, separator) {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
-}
-
 /** @param {[string, string][]} list */
 function joinedHeaders(list) {
-  /** @type {Record<string, string>} */
-  const headers = {};
-  for (const [name, value] of list) {
-    const key = name.toLowerCase();
-    const separator = key === 'cookie' ? '; ' : ',';
-    headers[key] = key in headers ? `${headers[key]}${separator}${value}` : value;
-  }
-  return headers;
+  return joined(list.map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /** @param {string} query */
 function joinedQuery(query) {
-  if (query === '') return undefined;
-  /** @type {Record<string, string>} */
-  const parameters = {};
-  for (const [name, value] of new URLSearchParams(query)) {
-    parameters[name] = name in parameters ? `${parameters[name]},${value}` : value;
+  return query === '' ? undefined : joined([...new URLSearchParams(query)]);
+}
+
+/**
+ * Values of the same name with commas between them, cookies as they are in one header.
+ * @param {[string, string][]} pairs
+ * @returns {Record<string, string>}
+ */
+function joined(pairs) {
+  /** @type {Map<string, string>} */
+  const values = new Map(); // not an object, which has a "constructor" before anyone sends one
+  for (const [name, value] of pairs) {
+    const before = values.get(name);
+    const separator = name === 'cookie' ? '; ' : ',';
+    values.set(name, before === undefined ? value : before + separator + value);
   }
-  return parameters;
+  return Object.fromEntries(values);
 }
 
 /**

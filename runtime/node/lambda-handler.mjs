@@ -1,8 +1,9 @@
 import { toLambdaEvent } from './lambda-event.mjs';
-import { fromLambdaResult } from './lambda-result.mjs';
+import { fromEventResult, fromHttpResult } from './lambda-result.mjs';
 import { isStreaming, LambdaResponseStream } from './lambda-stream.mjs';
 import { RuntimeError } from './thrown.mjs';
 
+/** As Lambda's own; larger answers are streamed. */
 const responseLimitBytes = 6 * 1024 * 1024;
 const arnPrefix = 'arn:aws:lambda:local:000000000000:function';
 
@@ -10,7 +11,7 @@ const arnPrefix = 'arn:aws:lambda:local:000000000000:function';
  * Serves invocations by a handler as AWS Lambda calls it: a promise or a callback for the result,
  * or a stream to write it to.
  * @param {Function} handler
- * @returns {import('./invocation.mjs').Handler}
+ * @returns {import('./load.mjs').Handler}
  */
 export function lambdaHandler(handler) {
   return async (invocation) => {
@@ -20,16 +21,16 @@ export function lambdaHandler(handler) {
     if (isStreaming(handler)) {
       const stream = new LambdaResponseStream(responder);
       await handler(event, stream, context);
-      if (!stream.writableEnded) stream.end();
-      await stream.answered;
-      return;
+      stream.endUnlessPiped();
+      return await stream.answered;
     }
     const result = await call(handler, event, context);
-    const response = head.trigger === 'http' ? fromLambdaResult(result) : toJson(result);
+    const response = head.trigger === 'http' ? fromHttpResult(result) : fromEventResult(result);
     if (response.body.length > responseLimitBytes) {
       throw new RuntimeError(
         'Function.ResponseSizeTooLarge',
-        `Response payload size exceeded maximum allowed payload size (${responseLimitBytes} bytes).`,
+        `The response has ${response.body.length} bytes; the limit is ${responseLimitBytes}. ` +
+          'Stream it: awslambda.streamifyResponse, or a fetch handler.',
       );
     }
     await responder.respond(response.head, response.body);
@@ -57,18 +58,7 @@ function parseEvent(body) {
   return body.length === 0 ? {} : JSON.parse(body.toString());
 }
 
-/** @param {unknown} result */
-function toJson(result) {
-  return {
-    head: {
-      status: 200,
-      headers: /** @type {[string, string][]} */ ([['content-type', 'application/json']]),
-    },
-    body: Buffer.from(JSON.stringify(result) ?? 'null'),
-  };
-}
-
-/** @param {import('./invocation.mjs').Invocation} invocation */
+/** @param {import('./load.mjs').Invocation} invocation */
 function lambdaContext({ head, functionName, version, memoryBytes }) {
   return {
     functionName,

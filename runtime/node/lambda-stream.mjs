@@ -6,15 +6,17 @@ const streamingMark = Symbol.for('aws.lambda.runtime.handler.streaming');
 /** Where a streaming Lambda handler writes its answer. The head goes out with the first bytes. */
 export class LambdaResponseStream extends Writable {
   #responder;
-  #head = lambdaHead(200, { 'content-type': 'application/octet-stream' }, undefined);
+  #head = lambdaHead(200, { 'content-type': 'application/octet-stream' });
   #isHeadSent = false;
+  /** @type {PromiseWithResolvers<void>} */
   #answered = Promise.withResolvers();
 
   /** @param {import('./responder.mjs').Responder} responder */
   constructor(responder) {
     super({ highWaterMark: 64 * 1024 });
     this.#responder = responder;
-    this.once('error', (error) => this.#answered.reject(error));
+    this.on('error', (error) => this.#answered.reject(error));
+    this.on('close', () => this.#answered.reject(new Error('The response stream was destroyed.')));
     this.#answered.promise.catch(() => {}); // the handler may fail first
   }
 
@@ -23,9 +25,15 @@ export class LambdaResponseStream extends Writable {
     return this.#answered.promise;
   }
 
+  /** A handler may return without having ended it, or while something still flows into it. */
+  endUnlessPiped() {
+    const isPiped = this.listenerCount('unpipe') > 0;
+    if (!isPiped && !this.writableEnded) this.end();
+  }
+
   /** @param {string} type */
   setContentType(type) {
-    this.#head = lambdaHead(this.#head.status, { 'content-type': type }, undefined);
+    this.#head = lambdaHead(this.#head.status, { 'content-type': type });
   }
 
   /** @param {{ statusCode?: number, headers?: Record<string, unknown>, cookies?: string[] }} metadata */
@@ -41,7 +49,7 @@ export class LambdaResponseStream extends Writable {
    */
   _write(chunk, _, done) {
     this.#sendHead();
-    this.#responder.write(chunk).then(() => done(), done);
+    void this.#responder.write(chunk).finally(done);
   }
 
   /**
@@ -51,7 +59,7 @@ export class LambdaResponseStream extends Writable {
   _final(done) {
     this.#sendHead();
     this.#responder.end();
-    this.#answered.resolve(undefined);
+    this.#answered.resolve();
     done();
   }
 

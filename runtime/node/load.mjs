@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { fetchHandler } from './fetch-handler.mjs';
 import { lambdaHandler } from './lambda-handler.mjs';
-import { describeThrown, RuntimeError } from './thrown.mjs';
+import { RuntimeError } from './thrown.mjs';
 
 /**
  * @typedef {object} InitMessage
@@ -13,38 +14,79 @@ import { describeThrown, RuntimeError } from './thrown.mjs';
  */
 
 /**
+ * One invocation as handlers see it.
+ * @typedef {object} Invocation
+ * @property {import('./responder.mjs').Responder} responder
+ * @property {InvokeHead} head
+ * @property {Buffer} body
+ * @property {string} functionName
+ * @property {string} version
+ * @property {number} memoryBytes
+ */
+
+/**
+ * @typedef {object} InvokeHead
+ * @property {string} id
+ * @property {'http' | 'event'} trigger
+ * @property {string} method
+ * @property {string} url
+ * @property {[string, string][]} headers
+ * @property {string} sourceIp
+ * @property {number} deadlineMs
+ */
+
+/**
+ * Answers through the responder; what it throws becomes the answer.
+ * @typedef {(invocation: Invocation) => Promise<void>} Handler
+ */
+
+const taskRoot = '/var/task';
+const defaultEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', TMPDIR: '/tmp' };
+
+/**
  * Loads the function's module and finds what it exports to be called.
  * @param {InitMessage} message
- * @returns {Promise<import('./invocation.mjs').Handler>}
+ * @returns {Promise<Handler>}
  */
-export async function loadHandler({ entry, env, functionName, version, memoryBytes }) {
-  setEnvironment({
-    AWS_LAMBDA_FUNCTION_NAME: functionName,
-    AWS_LAMBDA_FUNCTION_VERSION: version,
-    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(Math.floor(memoryBytes / 1024 ** 2)),
-    LAMBDA_TASK_ROOT: '/var/task',
-    ...env,
-  });
+export async function loadHandler(message) {
+  setEnvironment(message);
+  if (existsSync(taskRoot)) process.chdir(taskRoot);
   process.setSourceMapsEnabled(true);
-  return findHandler(await import(pathToFileURL(entry).href), env);
+  const module = await import(pathToFileURL(message.entry).href);
+  return findHandler(module, message);
 }
 
 /**
- * Only what the image sets and what belongs to the function is left.
- * @param {Record<string, string>} variables
+ * Only a few of the image's own variables are left. What Lambda sets is there because libraries
+ * look for it; the function's own `env` has the last word.
+ * @param {InitMessage} message
  */
-function setEnvironment(variables) {
-  const kept = ['PATH', 'HOME', 'LANG'];
-  for (const name of Object.keys(process.env)) if (!kept.includes(name)) delete process.env[name];
-  Object.assign(process.env, variables);
+function setEnvironment({ env, functionName, version, memoryBytes }) {
+  const { PATH, HOME, TMPDIR, LANG } = { ...defaultEnvironment, LANG: 'C.UTF-8', ...process.env };
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, {
+    PATH,
+    HOME,
+    TMPDIR,
+    LANG,
+    AWS_EXECUTION_ENV: `AWS_Lambda_nodejs${process.versions.node.split('.')[0]}.x`,
+    AWS_LAMBDA_FUNCTION_NAME: functionName,
+    AWS_LAMBDA_FUNCTION_VERSION: version,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(Math.floor(memoryBytes / 1024 ** 2)),
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    AWS_LAMBDA_LOG_GROUP_NAME: `/hearth/${functionName}`,
+    AWS_LAMBDA_LOG_STREAM_NAME: version,
+    LAMBDA_TASK_ROOT: taskRoot,
+    ...env,
+  });
 }
 
 /**
  * @param {any} module
- * @param {Record<string, string>} env
+ * @param {InitMessage} message
  */
-function findHandler(module, env) {
-  const main = module.default;
+function findHandler(module, { entry, env }) {
+  const main = module.default?.default ?? module.default; // twice: compiled to CommonJS
   if (typeof main?.fetch === 'function') {
     return fetchHandler((request, ...rest) => main.fetch(request, ...rest), env);
   }
@@ -53,21 +95,7 @@ function findHandler(module, env) {
   if (typeof main === 'function') return fetchHandler(main, env);
   throw new RuntimeError(
     'Runtime.HandlerNotFound',
-    'The module exports neither "default" with a fetch function nor "handler"; ' +
-      `it exports ${Object.keys(module).join(', ') || 'nothing'}.`,
+    `${entry} needs "export default { fetch(request) {…} }" or "export const handler = ` +
+      `async (event) => …". It exports ${Object.keys(module).join(', ') || 'nothing'}.`,
   );
-}
-
-/**
- * Why loading failed, by the names that Lambda's tools know.
- * @param {unknown} thrown
- */
-export function describeLoadError(thrown) {
-  const error = describeThrown(thrown);
-  if (error.type === 'SyntaxError') return { ...error, type: 'Runtime.UserCodeSyntaxError' };
-  const { code } = /** @type {{ code?: unknown }} */ (Object(thrown));
-  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
-    return { ...error, type: 'Runtime.ImportModuleError' };
-  }
-  return error;
 }

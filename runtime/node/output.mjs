@@ -1,41 +1,41 @@
-import { noInvocation, toHost } from './channel.mjs';
+import { noInvocation, toHost } from './frames.mjs';
 
+/** With the id and the stream's number a LOG frame stays below 64 KiB. */
 const pieceBytes = 64 * 1024 - 16;
 
 /**
  * Sends what is written to the standard streams over the channel, with the invocation in which it
  * was written: so it arrives before the answer, and is not mixed up between invocations.
  * @param {import('./channel.mjs').Channel} channel
- * @param {() => Buffer | undefined} currentId
+ * @param {() => Uint8Array | undefined} currentId
  */
 export function captureOutput(channel, currentId) {
-  capture(process.stdout, 1);
-  capture(process.stderr, 2);
+  capture(process.stdout, Buffer.from([1]));
+  capture(process.stderr, Buffer.from([2]));
 
   /**
    * @param {NodeJS.WriteStream} stream
-   * @param {number} number
+   * @param {Buffer} number
    */
   function capture(stream, number) {
-    const mark = Buffer.from([number]);
     stream.write = (
-      /** @type {any} */ chunk,
+      /** @type {string | Uint8Array} */ chunk,
       /** @type {any} */ encoding,
       /** @type {any} */ done,
     ) => {
+      const callback = typeof encoding === 'function' ? encoding : done;
       const bytes =
         typeof chunk === 'string'
           ? Buffer.from(
               chunk,
-              typeof encoding === 'string' ? /** @type {BufferEncoding} */ (encoding) : 'utf8',
+              typeof encoding === 'string' ? /** @type {any} */ (encoding) : 'utf8',
             )
-          : Buffer.from(chunk);
+          : chunk;
+      const id = currentId() ?? noInvocation;
       for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
-        const piece = bytes.subarray(offset, offset + pieceBytes);
-        channel.send(toHost.log, currentId() ?? noInvocation, mark, piece);
+        channel.send(toHost.log, id, number, bytes.slice(offset, offset + pieceBytes));
       }
-      const callback = typeof encoding === 'function' ? encoding : done;
-      if (typeof callback === 'function') process.nextTick(callback);
+      if (callback) process.nextTick(callback);
       return true;
     };
   }

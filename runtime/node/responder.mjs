@@ -1,17 +1,22 @@
-import { json, toHost } from './channel.mjs';
+import { json, toHost, uint32 } from './frames.mjs';
+import { invalidResponse } from './thrown.mjs';
 
 /** @typedef {{ status: number, headers: [string, string][] }} ResponseHead */
 
 const initialWindowBytes = 256 * 1024;
-const chunkBytes = 64 * 1024;
 
-/** Sends the answer to one invocation, never more than the host has granted. */
+/** Of a CHUNK, and of the body of a RESPONSE. */
+export const chunkLimitBytes = 64 * 1024;
+
+/** With a whole chunk it still fits into a frame. */
+const headLimitBytes = 64 * 1024;
+
+/** Sends the answer to one invocation, never more than the host has granted. Silent once over. */
 export class Responder {
   #channel;
   #id;
   #windowBytes = initialWindowBytes;
-  /** @type {(() => void) | undefined} */
-  #onGrant;
+  #onGrant = () => {};
   #isOver = false;
 
   /**
@@ -34,7 +39,7 @@ export class Responder {
   /** @param {number} bytes */
   grant(bytes) {
     this.#windowBytes += bytes;
-    this.#onGrant?.();
+    this.#onGrant();
   }
 
   /**
@@ -43,58 +48,67 @@ export class Responder {
    * @param {Uint8Array} body
    */
   async respond(head, body) {
-    if (body.length > chunkBytes) {
+    if (body.length > chunkLimitBytes) {
       this.head(head);
       await this.write(body);
       this.end();
-    } else if (!this.#isOver) {
-      this.#isOver = true;
-      const headBytes = json(head);
-      const length = Buffer.allocUnsafe(4);
-      length.writeUInt32BE(headBytes.length);
-      this.#channel.send(toHost.response, this.#id, length, headBytes, body);
+      return;
     }
+    const bytes = headBytes(head);
+    this.#sendLast(toHost.response, uint32(bytes.length), bytes, body);
   }
 
   /** @param {ResponseHead} head */
   head(head) {
-    if (!this.#isOver) this.#channel.send(toHost.head, this.#id, json(head));
+    if (!this.#isOver) this.#channel.send(toHost.head, this.#id, headBytes(head));
   }
 
   /**
-   * Resolves when more may be written.
+   * Resolves when more may be written. One call at a time.
    * @param {Uint8Array} bytes
    */
   async write(bytes) {
-    for (let offset = 0; offset < bytes.length;) {
-      while (this.#windowBytes === 0) await this.#granted();
-      const end = Math.min(offset + chunkBytes, offset + this.#windowBytes, bytes.length);
-      if (this.#isOver) return;
-      this.#windowBytes -= end - offset;
-      this.#channel.send(toHost.chunk, this.#id, bytes.subarray(offset, end));
-      offset = end;
+    for (let offset = 0; offset < bytes.length && !this.#isOver;) {
+      if (this.#windowBytes === 0) {
+        await new Promise((resolve) => (this.#onGrant = () => resolve(undefined)));
+        continue;
+      }
+      const piece = bytes.subarray(offset, offset + Math.min(chunkLimitBytes, this.#windowBytes));
+      this.#windowBytes -= piece.length;
+      this.#channel.send(toHost.chunk, this.#id, piece);
+      offset += piece.length;
     }
   }
 
   end() {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#channel.send(toHost.end, this.#id);
+    this.#sendLast(toHost.end);
   }
 
   /** @param {{ type: string, message: string, stack?: string, fatal?: true }} error */
   fail(error) {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#channel.send(toHost.error, this.#id, json(error));
+    this.#sendLast(toHost.error, json(error));
   }
 
-  #granted() {
-    return new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
-      this.#onGrant = () => {
-        this.#onGrant = undefined;
-        resolve();
-      };
-    });
+  /**
+   * @param {number} type
+   * @param {...Uint8Array} parts
+   */
+  #sendLast(type, ...parts) {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#channel.send(type, this.#id, ...parts);
   }
+}
+
+/** @param {ResponseHead} head */
+function headBytes(head) {
+  const { status } = head;
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw invalidResponse(`the status must be a whole number from 200 to 599, not ${status}`);
+  }
+  const bytes = json(head);
+  if (bytes.length > headLimitBytes) {
+    throw invalidResponse(`its headers have ${bytes.length} bytes; return at most 64 KiB of them`);
+  }
+  return bytes;
 }

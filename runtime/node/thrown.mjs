@@ -1,7 +1,9 @@
-const messageLimit = 8 * 1024;
-const stackLimit = 32 * 1024;
+// In JSON a character takes 6 bytes at the most, so that an ERROR frame stays below 256 KiB.
+const typeLimitChars = 200;
+const messageLimitChars = 8 * 1024;
+const stackLimitChars = 32 * 1024;
 
-/** An error of the runtime's own, with the type that tools know it by. */
+/** An error of the runtime's own, by the name that tools know it by. */
 export class RuntimeError extends Error {
   /**
    * @param {string} type such as `Runtime.HandlerNotFound`
@@ -13,24 +15,53 @@ export class RuntimeError extends Error {
   }
 }
 
+/** @param {string} why with what to do instead */
+export function invalidResponse(why) {
+  return new RuntimeError('Runtime.InvalidResponse', `The response is not valid: ${why}.`);
+}
+
 /**
  * Describes whatever was thrown: it need not be an error, and looking at it may throw again.
- * @param {unknown} thrown
+ * @param {any} thrown
  * @returns {{ type: string, message: string, stack?: string }}
  */
 export function describeThrown(thrown) {
   try {
     if (thrown instanceof Error) {
-      const { name, message, stack } = thrown;
+      const { name, message, stack } = /** @type {any} */ (thrown);
       return {
-        type: String(name).slice(0, 200),
-        message: String(message).slice(0, messageLimit),
-        ...(typeof stack === 'string' ? { stack: stack.slice(0, stackLimit) } : {}),
+        type: String(name).slice(0, typeLimitChars),
+        message: String(message).slice(0, messageLimitChars),
+        ...(typeof stack === 'string' ? { stack: stack.slice(0, stackLimitChars) } : {}),
       };
     }
-    const text = typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown);
-    return { type: typeof thrown, message: String(text).slice(0, messageLimit) };
+    const text = typeof thrown === 'object' ? JSON.stringify(thrown) : thrown;
+    return { type: typeof thrown, message: String(text).slice(0, messageLimitChars) };
   } catch {
-    return { type: 'Unknown', message: 'something that cannot be shown was thrown' };
+    return { type: 'Unknown', message: 'What was thrown cannot be shown.' };
+  }
+}
+
+const loadErrorTypes = new Map([
+  ['ERR_MODULE_NOT_FOUND', 'Runtime.ImportModuleError'],
+  ['MODULE_NOT_FOUND', 'Runtime.ImportModuleError'],
+]);
+
+/**
+ * Why a module did not load, by the names that Lambda's tools know.
+ * @param {unknown} thrown
+ */
+export function describeLoadError(thrown) {
+  const error = describeThrown(thrown);
+  if (error.type === 'SyntaxError') return { ...error, type: 'Runtime.UserCodeSyntaxError' };
+  return { ...error, type: loadErrorTypes.get(codeOf(thrown)) ?? error.type };
+}
+
+/** @param {any} thrown */
+function codeOf(thrown) {
+  try {
+    return thrown?.code;
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import { applyEdits, modify, parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { runtimes, type FunctionSpec } from '../domain/function.ts';
@@ -134,6 +134,11 @@ export function parseFunctionConfig(text: string): FunctionSpec {
     throw invalid([`line ${line}: ${printParseErrorCode(syntaxError.error)}`]);
   }
   return toSpec(checked(functionConfigSchema, value, invalid));
+}
+
+/** The same text with another entry; comments and everything else stay as they are. */
+export function withEntry(text: string, entry: string): string {
+  return applyEdits(text, modify(text, ['entry'], entry, {}));
 }
 
 function toSpec(config: FunctionConfig): FunctionSpec {

@@ -18,10 +18,14 @@ const firstRestartDelayMs = 100;
 const lastRestartDelayMs = 5000;
 const readyLimitMs = 30_000;
 
+/** Between being told to hurry and being killed. */
+const hurryLimitMs = 3000;
+
 /**
  * A child process that is kept alive: started, waited for, started again when it dies (after a
- * pause that doubles), asked to end by SIGTERM and, past the grace, by SIGKILL. It stands in a
- * session of its own, so that Ctrl-C reaches only us, and gets SIGTERM from the kernel if we die.
+ * pause that doubles), asked to end by SIGTERM, past the grace told to hurry by SIGINT, and in the
+ * end killed. It stands in a session of its own, so that Ctrl-C reaches only us, and gets SIGTERM
+ * from the kernel if we die.
  */
 export class SupervisedProcess implements Service {
   readonly name: string;
@@ -68,12 +72,17 @@ export class SupervisedProcess implements Service {
     clearTimeout(this.#restart);
     const child = this.#child;
     if (!child) return;
-    const kill = () => child.kill('SIGKILL');
+    let killer: NodeJS.Timeout | undefined;
+    const hurry = () => {
+      child.kill('SIGINT'); // another signal than the first: two of a kind could become one
+      killer = setTimeout(() => child.kill('SIGKILL'), hurryLimitMs);
+    };
     child.kill('SIGTERM');
-    if (grace.aborted) kill();
-    grace.addEventListener('abort', kill, { once: true });
+    if (grace.aborted) hurry();
+    else grace.addEventListener('abort', hurry, { once: true });
     await this.#exited;
-    grace.removeEventListener('abort', kill);
+    clearTimeout(killer);
+    grace.removeEventListener('abort', hurry);
   }
 
   #died(): void {

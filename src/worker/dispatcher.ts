@@ -8,6 +8,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { SandboxLease, SandboxLender } from '../domain/pool.ts';
 import type { ReplySender, ReplyStream, StartInfo } from '../domain/reply.ts';
 import type { Service } from '../domain/service.ts';
+import { explanation } from './explanation.ts';
 import type { VersionCache } from './version-cache.ts';
 
 export interface DispatcherOptions {
@@ -78,6 +79,7 @@ export class Dispatcher implements Service {
         this.#options.logger.error({ invocationId: item.id, error }, 'an invocation failed');
       }
     }
+    this.#explain(item, result);
     stream.end(result, info());
     this.#publish(item, result, progress);
   }
@@ -153,6 +155,14 @@ export class Dispatcher implements Service {
     stream.cancelled.removeEventListener('abort', cancel);
     ran();
     return outcome;
+  }
+
+  /** Public callers are told little: the function's log says why an invocation failed. */
+  #explain({ functionName, id }: LaneItem, result: InvocationOutcome | HostError): void {
+    const text = result instanceof HostError ? undefined : explanation(result);
+    if (text === undefined) return;
+    const line = { timeMs: Date.now(), stream: 'stderr', text } as const;
+    this.#options.logs.append({ ...line, functionName, invocationId: id });
   }
 
   #publish(item: LaneItem, result: InvocationOutcome | HostError, progress: Progress): void {

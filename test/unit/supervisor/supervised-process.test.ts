@@ -46,8 +46,15 @@ describe('a supervised process', () => {
     await expect(shell('exit 3').start(never)).rejects.toThrow(/shell ended with 3/);
   });
 
-  test('is killed when it does not end within the grace', async () => {
-    const process = shell('trap "" TERM; echo ready; while :; do sleep 0.01; done');
+  test('is told to hurry when the grace is over', async () => {
+    const process = shell('trap "" TERM; trap "exit 8" INT; echo ready; while :; do sleep 0.01; done');
+    await process.start(never);
+    await process.stop(AbortSignal.abort());
+    expect(exited(children[0])).toBe(8);
+  });
+
+  test('is killed when it does not even hurry', async () => {
+    const process = shell('trap "" TERM INT; echo ready; while :; do sleep 0.01; done');
     await process.start(never);
     await process.stop(AbortSignal.timeout(50));
     expect(exited(children[0])).toBe('SIGKILL');

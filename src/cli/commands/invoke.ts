@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { Command } from 'commander';
+import { HostError } from '../../domain/errors.ts';
+import type { CommandContext } from '../context.ts';
+
+interface InvokeOptions {
+  readonly data?: string;
+  readonly verbose?: boolean;
+}
+
+export function invokeCommand({ client, output }: CommandContext): Command {
+  return new Command('invoke')
+    .description('call a function with an event and print its answer')
+    .argument('<name>')
+    .option('-d, --data <json>', 'the event; @file reads a file, @- standard input')
+    .option('-v, --verbose', 'tell on stderr how it was served')
+    .action(async (name: string, { data = '{}', verbose }: InvokeOptions) => {
+      const response = await client.request(
+        `/v1/functions/${encodeURIComponent(name)}/invocations`,
+        {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: checkedJson(await eventText(data)),
+        },
+      );
+      output.raw(new Uint8Array(await response.arrayBuffer()));
+      if (process.stdout.isTTY) output.out('');
+      if (verbose) output.note(howServed(response));
+    });
+}
+
+async function eventText(data: string): Promise<string> {
+  if (!data.startsWith('@')) return data;
+  return data === '@-' ? await text(process.stdin) : await readFile(data.slice(1), 'utf8');
+}
+
+/** Found out here, the mistake can be shown where it was made. */
+function checkedJson(event: string): string {
+  try {
+    JSON.parse(event);
+    return event;
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new HostError('invalid', 'cli.not_json', `The event is not JSON: ${why}.`, { cause });
+  }
+}
+
+function howServed({ status, headers }: Response): string {
+  const id = headers.get('x-hearth-invocation-id');
+  const start = headers.get('x-hearth-start');
+  return `${status}  ${start}  ${headers.get('server-timing')}  ${id}`;
+}

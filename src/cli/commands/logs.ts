@@ -1,0 +1,51 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { parseDuration } from '../../lib/units.ts';
+import type { CommandContext, JsonOption } from '../context.ts';
+
+interface LogsOptions extends JsonOption {
+  readonly invocation?: string;
+  readonly since?: number;
+  readonly limit: number;
+}
+
+interface LogLines {
+  readonly entries: readonly {
+    readonly timeMs: number;
+    readonly stream: 'stdout' | 'stderr';
+    readonly text: string;
+    readonly invocationId?: string;
+  }[];
+}
+
+export function logsCommand({ client, output }: CommandContext): Command {
+  return new Command('logs')
+    .description('print what a function wrote')
+    .argument('<name>')
+    .option('--invocation <id>', 'only of this invocation')
+    .option('--since <duration>', 'only of the last so long, such as 10m', duration)
+    .option('--limit <lines>', 'the newest so many lines', wholeNumber, 100)
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, { invocation, since, limit, json }: LogsOptions) => {
+      const query = new URLSearchParams({ limit: String(limit) });
+      if (invocation !== undefined) query.set('invocation', invocation);
+      if (since !== undefined) query.set('since', String(Date.now() - since));
+      const path = `/v1/functions/${encodeURIComponent(name)}/logs?${query.toString()}`;
+      const lines = await client.json<LogLines>(path);
+      if (json) return output.json(lines);
+      for (const { timeMs, text, invocationId = '' } of lines.entries) {
+        const time = new Date(timeMs).toISOString();
+        output.out(`${time}  ${invocationId.slice(0, 8).padEnd(8)}  ${text}`);
+      }
+    });
+}
+
+function duration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('Use an amount such as 30s, 10m or 6h.');
+  return ms;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Use a whole number from 1.');
+  return Number(text);
+}

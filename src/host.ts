@@ -1,0 +1,247 @@
+import { mkdir } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { HostConfig } from './config/host-config.ts';
+import { findOciRuntime } from './containers/oci-runtime.ts';
+import { Leftovers } from './containers/leftovers.ts';
+import { SandboxPool } from './containers/pool.ts';
+import { RootMounts } from './containers/root-mounts.ts';
+import { ContainerSandboxFactory } from './containers/sandbox-factory.ts';
+import { Workspace } from './containers/workspace.ts';
+import { dataPaths } from './data-paths.ts';
+import type { Logger } from './domain/logger.ts';
+import type { NodeInfo } from './domain/node.ts';
+import type { Service } from './domain/service.ts';
+import { FactBus } from './events/fact-bus.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { createImages, type Images } from './images/index.ts';
+import { minimalEnv } from './lib/exec.ts';
+import { ServiceGroup } from './lib/lifecycle.ts';
+import {
+  CgroupTree,
+  hideUnifiedHierarchy,
+  NetworkNamespaces,
+  readCgroupLayout,
+} from './linux/index.ts';
+import { NamespacePool } from './network/namespace-pool.ts';
+import { createFunctionDeployer } from './orchestration/function-deployer.ts';
+import { RedisFunctionStore } from './orchestration/function-store.ts';
+import { NodeAnnouncement } from './orchestration/node-announcement.ts';
+import { RedisNodeDirectory } from './orchestration/node-directory.ts';
+import { ensureNodeId } from './orchestration/node-id.ts';
+import { placeFunction } from './orchestration/placement-policy.ts';
+import { BullLaneConsumer } from './queue/lane-consumer.ts';
+import { BullLaneProducer } from './queue/lane-producer.ts';
+import { ReplyClient } from './replies/reply-client.ts';
+import { ReplyServer } from './replies/reply-server.ts';
+import { IdRanges } from './security/id-ranges.ts';
+import { ensureRootKey, RootKeyAuthenticator } from './security/root-key.ts';
+import { strictProfile } from './security/strict-profile.ts';
+import { EmbeddedRedis } from './supervisor/embedded-redis.ts';
+import { HostProcess } from './supervisor/host-process.ts';
+import { FileLogStore } from './telemetry/log-store.ts';
+import { logFacts } from './telemetry/log-facts.ts';
+import { mountPlan } from './volumes/mount-plan.ts';
+import { Dispatcher } from './worker/dispatcher.ts';
+import { VersionCache } from './worker/version-cache.ts';
+
+/** Before every key in Redis, so that Hearth can share one. */
+const keyPrefix = 'hearth';
+
+/** Where a worker mounts its own file system in memory; the host sees an empty folder. */
+const workspaceDir = '/run/hearth';
+
+/** Namespaces made ahead: a burst of so many cold starts does not wait for the kernel. */
+const readyNamespaces = 8;
+
+/** Sandboxes may have this much of the machine's memory unless the configuration says otherwise. */
+const sandboxMemoryShare = 0.75;
+
+/** A gateway: the HTTP face. `address` is known once it has started. */
+export async function createGatewayHost(
+  config: HostConfig,
+  logger: Logger,
+): Promise<Service & { readonly address: string }> {
+  const paths = dataPaths(config.dataDir);
+  const key = await ensureRootKey(paths.rootKey);
+  const facts = new FactBus();
+  const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
+  const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
+  const functions = new RedisFunctionStore(durable);
+  const nodes = new RedisNodeDirectory(fast);
+  const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
+  const lane = new BullLaneProducer(fast);
+  const logs = new FileLogStore({ dir: paths.logs });
+  const { packages } = imagesOf(config);
+  const gateway = createGateway({
+    listen: config.listen,
+    functions,
+    deployer: createFunctionDeployer({ functions, packages, facts }),
+    lane,
+    replies,
+    nodes,
+    place: placeFunction,
+    logs,
+    authenticator: new RootKeyAuthenticator(key),
+    logger,
+  });
+  facts.subscribe(logFacts(logger));
+  facts.subscribe(({ type, data }) => {
+    if (type === 'function.removed') void logs.remove(data.functionName);
+  });
+  const services = new ServiceGroup('gateway', [functions, nodes, replies, lane, logs, gateway]);
+  return Object.defineProperty(services, 'address', {
+    get: () => gateway.address,
+  }) as ServiceGroup & { readonly address: string };
+}
+
+/**
+ * A worker node. The process must be in a mount namespace of its own: what it mounts is gone when
+ * it ends, however it ends.
+ */
+export async function createWorkerHost(config: HostConfig, logger: Logger): Promise<Service> {
+  const paths = dataPaths(config.dataDir);
+  const node = await nodeInfo(config);
+  const facts = new FactBus();
+  facts.subscribe(logFacts(logger));
+  const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
+  const layout = readCgroupLayout();
+  hideUnifiedHierarchy(layout);
+  const cgroupsPath = `/hearth/${node.id}`;
+  const cgroups = new CgroupTree(layout, cgroupsPath);
+  const workspace = new Workspace(workspaceDir);
+  const namespaces = new NetworkNamespaces();
+  const network = new NamespacePool({
+    maker: namespaces,
+    dir: workspace.namespacesDir,
+    size: readyNamespaces,
+    logger,
+  });
+  const logs = new FileLogStore({ dir: paths.logs });
+  const factory = new ContainerSandboxFactory({
+    runtime: await findOciRuntime(config.ociRuntime),
+    profile: strictProfile(process.arch),
+    planMounts: mountPlan,
+    idRanges: new IdRanges(),
+    network,
+    cgroups,
+    cgroupsPath,
+    roots: new RootMounts(workspace.rootsDir),
+    bundlesDir: workspace.bundlesDir,
+    logs,
+    facts,
+    logger,
+  });
+  const pool = new SandboxPool({ factory, memoryBytes: node.memoryBytes, facts });
+  const replies = new ReplyClient({ node: node.id, logger });
+  const dispatcher = new Dispatcher({
+    node: node.id,
+    versions: new VersionCache(imagesOf(config).provider),
+    pool,
+    replies,
+    logs,
+    facts,
+    logger,
+  });
+  const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
+  const announcement = new NodeAnnouncement({ ...fast, node });
+  return new ServiceGroup('worker', [
+    new Leftovers(cgroups, facts),
+    workspace,
+    namespaces,
+    network,
+    logs,
+    pool,
+    replies,
+    dispatcher,
+    consumer,
+    announcement,
+  ]);
+}
+
+export interface StartStep {
+  readonly name: string;
+  readonly run: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Everything on one machine, as processes that are watched. */
+export interface WholeHost {
+  /** In the order of starting; what has no place in a process of its own comes first. */
+  readonly steps: readonly StartStep[];
+  stop(grace: AbortSignal): Promise<void>;
+  /** The gateway's, once all steps have run. */
+  readonly url: string;
+}
+
+export function createWholeHost(config: HostConfig, logger: Logger): WholeHost {
+  const paths = dataPaths(config.dataDir);
+  const images = imagesOf(config);
+  const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  const env = childEnvironment(config);
+  const worker = new HostProcess({ role: 'worker', main, env, logger });
+  const gateway = new HostProcess({ role: 'gateway', main, env, logger });
+  const processes = [
+    new EmbeddedRedis('durable', paths.durableRedis, logger),
+    new EmbeddedRedis('fast', paths.fastRedis, logger),
+    worker,
+    gateway,
+  ];
+  const started: Service[] = [];
+  return {
+    steps: [
+      {
+        name: 'base image node24',
+        run: async () => {
+          await mkdir(config.dataDir, { recursive: true });
+          await images.open({ exclusive: true });
+          await images.baseImages.ensure('node24');
+        },
+      },
+      ...processes.map((service) => ({
+        name: service.name,
+        run: async (signal: AbortSignal) => {
+          started.push(service);
+          await service.start(signal);
+        },
+      })),
+    ],
+    stop: (grace) => stopAll(started, grace),
+    get url() {
+      return gateway.announcement;
+    },
+  };
+}
+
+async function stopAll(services: readonly Service[], grace: AbortSignal): Promise<void> {
+  for (const service of services.toReversed()) await service.stop(grace);
+}
+
+/** What a gateway or a worker of this host has to know; nothing else of our environment. */
+function childEnvironment(config: HostConfig): Record<string, string> {
+  const { host, port } = config.listen;
+  return {
+    ...minimalEnv,
+    HEARTH_DATA: config.dataDir,
+    HEARTH_LISTEN: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    HEARTH_RUNTIME: config.ociRuntime,
+    HEARTH_LOG_LEVEL: config.logLevel,
+    ...(config.memoryBytes === undefined ? {} : { HEARTH_MEMORY: String(config.memoryBytes) }),
+  };
+}
+
+async function nodeInfo(config: HostConfig): Promise<NodeInfo> {
+  return {
+    id: await ensureNodeId(dataPaths(config.dataDir).nodeId),
+    hostname: config.hostname,
+    memoryBytes: config.memoryBytes ?? Math.floor(totalmem() * sandboxMemoryShare),
+    startedAt: new Date().toISOString(),
+  };
+}
+
+function imagesOf(config: HostConfig): Images {
+  return createImages({
+    dir: dataPaths(config.dataDir).images,
+    runtimeDir: fileURLToPath(new URL('../runtime', import.meta.url)),
+    programs: { node: process.execPath, init: '/usr/bin/tini-static' },
+  });
+}
