@@ -177,9 +177,20 @@ export function createWholeHost(config: HostConfig, logger: Logger): WholeHost {
   const paths = dataPaths(config.dataDir);
   const images = imagesOf(config);
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
-  const env = childEnvironment(config);
-  const worker = new HostProcess({ role: 'worker', main, env, logger });
-  const gateway = new HostProcess({ role: 'gateway', main, env, logger });
+  const env = (listen: string) => childEnvironment(config, listen);
+  const worker = new HostProcess({
+    role: 'worker',
+    main,
+    env: () => env(listenOf(config)),
+    logger,
+  });
+  const gateway = new HostProcess({
+    role: 'gateway',
+    main,
+    // Once it has answered on a free port, callers know that port: a restart takes it again.
+    env: (url) => env(url === '' ? listenOf(config) : new URL(url).host),
+    logger,
+  });
   const processes = [
     new EmbeddedRedis('durable', paths.durableRedis, logger),
     new EmbeddedRedis('fast', paths.fastRedis, logger),
@@ -191,10 +202,11 @@ export function createWholeHost(config: HostConfig, logger: Logger): WholeHost {
     steps: [
       {
         name: 'base image node24',
-        run: async () => {
+        run: async (signal) => {
           await mkdir(config.dataDir, { recursive: true });
           await images.open({ exclusive: true });
-          await images.baseImages.ensure('node24');
+          const { digest } = await images.baseImages.ensure('node24');
+          await images.provider.prepare(digest, signal); // so that no call has to unpack it
         },
       },
       ...processes.map((service) => ({
@@ -217,16 +229,19 @@ async function stopAll(services: readonly Service[], grace: AbortSignal): Promis
 }
 
 /** What a gateway or a worker of this host has to know; nothing else of our environment. */
-function childEnvironment(config: HostConfig): Record<string, string> {
-  const { host, port } = config.listen;
+function childEnvironment(config: HostConfig, listen: string): Record<string, string> {
   return {
     ...minimalEnv,
     HEARTH_DATA: config.dataDir,
-    HEARTH_LISTEN: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    HEARTH_LISTEN: listen,
     HEARTH_RUNTIME: config.ociRuntime,
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.memoryBytes === undefined ? {} : { HEARTH_MEMORY: String(config.memoryBytes) }),
   };
+}
+
+function listenOf({ listen: { host, port } }: HostConfig): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 async function nodeInfo(config: HostConfig): Promise<NodeInfo> {

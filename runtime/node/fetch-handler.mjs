@@ -16,6 +16,7 @@ const noBody = { body: new Uint8Array(0), rest: undefined };
  * @returns {import('./load.mjs').Handler}
  */
 export function fetchHandler(fetch, env) {
+  void globalThis.Request; // Node loads the web's classes at their first use, which takes 20 ms
   return async (invocation) => {
     const { head, functionName, responder } = invocation;
     /** @type {Promise<unknown>[]} */

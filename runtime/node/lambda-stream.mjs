@@ -36,8 +36,8 @@ export class LambdaResponseStream extends Writable {
     this.#head = lambdaHead(this.#head.status, { 'content-type': type });
   }
 
-  /** @param {{ statusCode?: number, headers?: Record<string, unknown>, cookies?: string[] }} metadata */
-  setHead({ statusCode = 200, headers, cookies }) {
+  /** @param {{ statusCode?: number, headers?: Record<string, unknown>, cookies?: string[] }} [metadata] */
+  setHead({ statusCode = 200, headers, cookies } = {}) {
     this.#head = lambdaHead(statusCode, headers, cookies);
   }
 

@@ -18,19 +18,11 @@ export function captureOutput(channel, currentId) {
    * @param {Buffer} number
    */
   function capture(stream, number) {
-    stream.write = (
-      /** @type {string | Uint8Array} */ chunk,
-      /** @type {any} */ encoding,
-      /** @type {any} */ done,
-    ) => {
+    stream.write = (/** @type {any[]} */ ...[chunk, encoding, done]) => {
       const callback = typeof encoding === 'function' ? encoding : done;
+      const charset = typeof encoding === 'string' ? encoding : 'utf8';
       const bytes =
-        typeof chunk === 'string'
-          ? Buffer.from(
-              chunk,
-              typeof encoding === 'string' ? /** @type {any} */ (encoding) : 'utf8',
-            )
-          : chunk;
+        typeof chunk === 'string' ? Buffer.from(chunk, /** @type {any} */ (charset)) : chunk;
       const id = currentId() ?? noInvocation;
       for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
         channel.send(toHost.log, id, number, bytes.slice(offset, offset + pieceBytes));

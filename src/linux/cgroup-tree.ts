@@ -11,6 +11,7 @@ import { CgroupV1 } from './cgroup-v1.ts';
 import { CgroupV2 } from './cgroup-v2.ts';
 import {
   removeCgroup,
+  removeUnused,
   subfolders,
   writeControl,
   type Cgroup,
@@ -61,7 +62,9 @@ export class CgroupTree {
 
   /** Removes the tree; every cgroup in it must be empty. Idempotent. */
   async remove(): Promise<void> {
-    await Promise.all(this.#everywhere('').map((dir) => removeCgroup(dir)));
+    const dirs = this.#everywhere('');
+    await Promise.all(dirs.map((dir) => removeCgroup(dir)));
+    for (const dir of dirs) removeUnused(dirname(dir));
   }
 
   #controllerDirs(name: string): readonly string[] {

@@ -110,6 +110,15 @@ export async function removeCgroup(dir: string): Promise<void> {
   await until('removed', dir, () => isRemoved(dir));
 }
 
+/** Removes what nobody uses any more: the folder that all nodes of the machine share. */
+export function removeUnused(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // another node has its cgroups in it
+  }
+}
+
 export function subfolders(dir: string): readonly string[] {
   try {
     return readdirSync(dir, { withFileTypes: true })

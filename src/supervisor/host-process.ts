@@ -9,7 +9,8 @@ export interface HostProcessOptions {
   readonly role: 'gateway' | 'worker';
   /** The program's main module. */
   readonly main: string;
-  readonly env: Readonly<Record<string, string>>;
+  /** Asked for at every start, with what the process announced at an earlier one. */
+  readonly env: (announcement: string) => Readonly<Record<string, string>>;
   readonly logger: Logger;
 }
 
@@ -25,7 +26,7 @@ export class HostProcess implements Service {
       name: role,
       program: process.execPath,
       args: [main, role],
-      env,
+      env: () => env(this.#announcement),
       whenReady: async (child, signal) => {
         this.#announcement = await readyLine(child, signal);
       },

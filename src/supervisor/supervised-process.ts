@@ -8,7 +8,8 @@ export interface ProcessOptions {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  /** Asked for at every start. */
+  readonly env?: () => Readonly<Record<string, string>>;
   /** Resolves when the process serves. Its rejection ends a start. */
   readonly whenReady: (child: ChildProcess, signal: AbortSignal) => Promise<void>;
   readonly logger: Logger;
@@ -45,7 +46,7 @@ export class SupervisedProcess implements Service {
     const { program, args, env } = this.#options;
     const child = spawnProcess('setpriv', ['--pdeathsig', 'TERM', '--', program, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: env ?? minimalEnv,
+      env: env?.() ?? minimalEnv,
       detached: true,
     });
     this.#child = child;
