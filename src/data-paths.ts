@@ -12,5 +12,3 @@ export function dataPaths(dataDir: string) {
     replies: join(dataDir, 'gateway', 'replies.sock'),
   };
 }
-
-export type DataPaths = ReturnType<typeof dataPaths>;

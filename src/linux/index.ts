@@ -1,7 +1,6 @@
 /** The kernel, as far as Hearth calls it by itself. The only FFI of the project is behind this. */
-export { cgroupLayout, type CgroupLayout } from './cgroup-layout.ts';
 export { CgroupTree, readCgroupLayout } from './cgroup-tree.ts';
-export type { Cgroup, CgroupLimits, CgroupStats } from './cgroup.ts';
+export type { Cgroup } from './cgroup.ts';
 export { hideUnifiedHierarchy } from './hybrid.ts';
-export { bindMount, mount, mountOverlayReadOnly, parseMountInfo, unmount } from './mounts.ts';
+export { mount, mountOverlayReadOnly, unmount } from './mounts.ts';
 export { NetworkNamespaces } from './network-namespaces.ts';

@@ -39,9 +39,10 @@ function cgroupsNamed(root: string, name: string): string[] {
 
 function below(dir: string): string[] {
   try {
-    return readdirSync(dir, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap((entry) => [`${dir}/${entry.name}`, ...below(`${dir}/${entry.name}`)]);
+    return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+      const path = `${dir}/${entry.name}`;
+      return entry.isDirectory() ? [path, ...below(path)] : [];
+    });
   } catch {
     return [];
   }

@@ -47,7 +47,9 @@ describe('a supervised process', () => {
   });
 
   test('is told to hurry when the grace is over', async () => {
-    const process = shell('trap "" TERM; trap "exit 8" INT; echo ready; while :; do sleep 0.01; done');
+    const process = shell(
+      'trap "" TERM; trap "exit 8" INT; echo ready; while :; do sleep 0.01; done',
+    );
     await process.start(never);
     await process.stop(AbortSignal.abort());
     expect(exited(children[0])).toBe(8);

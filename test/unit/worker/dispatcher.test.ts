@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { HostError } from '../../../src/domain/errors.ts';
+import type { HostError } from '../../../src/domain/errors.ts';
 import type { ImageProvider } from '../../../src/domain/image.ts';
 import type { InvocationOutcome, ResponseHead } from '../../../src/domain/invocation.ts';
 import type { LaneItem } from '../../../src/domain/lane.ts';

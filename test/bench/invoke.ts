@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startHost, type RunningHost } from '../support/running-host.ts';
+import { httpCaller } from './http-caller.ts';
+import { closedLoop, summary, type Samples } from './samples.ts';
+
+const source = 'export default { fetch: () => new Response("hello") };';
+
+/** Invocations from end to end over HTTP, beside the same calls to a bare HTTP server. */
+export async function run(): Promise<readonly (readonly [name: string, samples: Samples])[]> {
+  await using host = await startHost();
+  await deploy(host, 'one', { concurrency: 1 });
+  await deploy(host, 'many', { concurrency: 64 });
+  return [
+    ['bare HTTP server, 1 caller', await bareServer(1)],
+    ['bare HTTP server, 64 callers', await bareServer(64)],
+    ['warm, 1 caller', await warm(host, 'one', 1)],
+    ['warm, 64 callers, 1 invocation a sandbox', await warm(host, 'one', 64)],
+    ['warm, 64 callers, 64 invocations a sandbox', await warm(host, 'many', 64)],
+    ['cold, 1 caller', await cold(host)],
+  ];
+}
+
+async function warm(host: RunningHost, name: string, callers: number): Promise<Samples> {
+  return await measured(`${host.url}/fn/${name}`, callers);
+}
+
+async function bareServer(callers: number): Promise<Samples> {
+  const server = createServer((_, response) => response.end('hello')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const samples = await measured(`http://127.0.0.1:${port}/`, callers);
+  server.close();
+  return samples;
+}
+
+async function measured(url: string, callers: number): Promise<Samples> {
+  const { call, close } = httpCaller(url, callers);
+  const calls = callers === 1 ? 2000 : 20_000;
+  await closedLoop({ callers, calls: calls / 4 }, async () => void (await call())); // warm up
+  const samples = await closedLoop({ callers, calls }, async () => void (await call()));
+  close();
+  return samples;
+}
+
+/** A sandbox from nothing at each call: a function that is never reused. */
+async function cold(host: RunningHost): Promise<Samples> {
+  await deploy(host, 'fresh', { isolation: 'invocation' });
+  const { call, close } = httpCaller(`${host.url}/fn/fresh`, 1);
+  const times: number[] = [];
+  const started = performance.now();
+  for (let i = 0; i < 50; i++) {
+    const before = performance.now();
+    const { start } = await call();
+    if (start === 'cold') times.push(performance.now() - before);
+  }
+  close();
+  return summary(times, performance.now() - started);
+}
+
+async function deploy(host: RunningHost, name: string, settings: object): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'hearth-bench-'));
+  const triggers = { http: { auth: 'none' } };
+  const config = { name, entry: 'index.js', triggers, ...settings };
+  await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
+  await writeFile(join(dir, 'index.js'), source);
+  const { exitCode, stderr } = await host.hearth('deploy', dir);
+  await rm(dir, { recursive: true });
+  if (exitCode !== 0) throw new Error(stderr);
+}
