@@ -29,6 +29,8 @@ export interface ChannelEvents {
   onInitFailed(error: FunctionError): void;
   /** The bootstrap broke the protocol: the sandbox must die. At most once; nothing follows. */
   onViolation(violation: Error): void;
+  /** Nobody caught an error: the answer says which, and the process is about to exit. */
+  onFatal(): void;
   /** Output that belongs to no invocation. */
   onStrayOutput(stream: 'stdout' | 'stderr', piece: Buffer): void;
 }
@@ -144,8 +146,7 @@ export class Channel {
         this.#state = 'ready';
         return this.#events.onReady();
       case toHost.initFailed:
-        this.#expect('loading', 'INIT_FAILED');
-        return this.#events.onInitFailed(parseFunctionError(payload));
+        return this.#initFailed(payload);
       case toHost.log:
         return this.#log(payload);
       default:
@@ -159,6 +160,12 @@ export class Channel {
     if (protocol !== protocolVersion) throw new ProtocolViolation('another protocol version');
     this.#state = 'booted';
     this.#events.onHello();
+  }
+
+  #initFailed(payload: Buffer): void {
+    this.#expect('loading', 'INIT_FAILED');
+    const { isFatal: _, ...error } = parseFunctionError(payload);
+    this.#events.onInitFailed(error);
   }
 
   #log(payload: Buffer): void {
@@ -190,8 +197,12 @@ export class Channel {
       case toHost.end:
         if (!exchange.headSeen) throw new ProtocolViolation('an end without a head');
         return this.#settle(key, exchange, undefined);
-      case toHost.error:
-        return this.#settle(key, exchange, parseFunctionError(rest));
+      case toHost.error: {
+        const { isFatal, ...error } = parseFunctionError(rest);
+        this.#settle(key, exchange, error);
+        if (isFatal) this.#events.onFatal();
+        return;
+      }
       default:
         throw new ProtocolViolation(`an unknown frame type ${type}`);
     }

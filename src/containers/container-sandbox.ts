@@ -75,6 +75,7 @@ export class ContainerSandbox implements Sandbox {
         this.#strayLog.push('stderr', Buffer.from(`[hearth] discarded: ${violation.message}\n`));
         void this.#end('protocol_violation', { kind: 'crashed' });
       },
+      onFatal: () => void this.#end('crashed', { kind: 'crashed' }),
       onStrayOutput: (stream, piece) => stray(stream)(piece),
     });
     parts.process.stdout.on('data', stray('stdout'));

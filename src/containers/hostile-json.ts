@@ -17,9 +17,10 @@ export function parseResponseHead(bytes: Buffer): ResponseHead {
 }
 
 /** An error as the bootstrap describes it; what is missing or of a wrong type is made up for. */
-export function parseFunctionError(bytes: Buffer): FunctionError {
-  const { type, message, stack } = parseObject(bytes);
+export function parseFunctionError(bytes: Buffer): FunctionError & { readonly isFatal: boolean } {
+  const { type, message, stack, fatal } = parseObject(bytes);
   return {
+    isFatal: fatal === true,
     type: typeof type === 'string' ? type : 'Error',
     message: typeof message === 'string' ? message : '',
     ...(typeof stack === 'string' ? { stack } : {}),

@@ -128,6 +128,7 @@ describe('a sandbox', () => {
 describe('a function that fails', () => {
   const failures = [
     ['/throw', 502, 'function.error'],
+    ['/uncaught', 502, 'function.error'],
     ['/exit', 502, 'function.crashed'],
     ['/eat', 502, 'function.out_of_memory'],
     ['/spin', 504, 'timeout.run'],

@@ -52,6 +52,7 @@ const events = {
   onHello: vi.fn<() => void>(),
   onReady: vi.fn<() => void>(),
   onInitFailed: vi.fn<(error: FunctionError) => void>(),
+  onFatal: vi.fn<() => void>(),
   onViolation: vi.fn<(violation: Error) => void>(),
   onStrayOutput: vi.fn<(stream: string, piece: Buffer) => void>(),
 };
@@ -156,6 +157,15 @@ describe('a well-behaved sandbox', () => {
     await vi.waitFor(() =>
       expect(settle).toHaveBeenCalledWith({ type: 'Error', message: 'late', stack: 'at x' }),
     );
+  });
+
+  test('says when it is about to exit, after the answer that tells why', async () => {
+    await ready();
+    const { settle, id } = await invoked();
+    events.onFatal.mockImplementation(() => expect(settle).toHaveBeenCalled());
+    send(toHost.error, id, json({ type: 'Error', message: 'uncaught', fatal: true }));
+    await vi.waitFor(() => expect(events.onFatal).toHaveBeenCalled());
+    expect(settle).toHaveBeenCalledWith({ type: 'Error', message: 'uncaught' });
   });
 
   test('has its output cut into lines, with what is left over at the end', async () => {

@@ -26,7 +26,11 @@ describe('loading', () => {
       `setImmediate(() => { throw new RangeError('later') }); await 0; await new Promise(() => {})`,
       'later',
     ],
-    ['Unknown', `throw new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 2 } })`, ''],
+    [
+      'Error',
+      `throw Object.defineProperty(new Error('odd'), 'code', { get() { throw 'odd' } })`,
+      '',
+    ],
   ])('fails with %s for %s', async (type, source, message) => {
     const { name, payload } = await bootstrap.load(source);
     expect(name).toBe('initFailed');

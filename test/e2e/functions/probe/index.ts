@@ -51,6 +51,12 @@ const actions: Record<string, (url: URL) => Response | Promise<Response>> = {
   '/throw': () => {
     throw new TypeError('on purpose');
   },
+  '/uncaught': () =>
+    new Promise<Response>(() => {
+      setImmediate(() => {
+        throw new Error('nobody caught this');
+      });
+    }),
   '/exit': () => process.exit(3),
   '/spin': () => {
     for (;;) served += 0;
