@@ -1,24 +1,25 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { formatMs } from '../lib/units.ts';
 
-/** An `input.json` of an example that is called over HTTP. */
-interface HttpInput {
-  readonly http?: { readonly method: string; readonly path: string };
+/** What `input.json` and `expected.json` of an example say, as far as it matters here. */
+interface Example {
+  readonly input: { readonly http?: { readonly method: string; readonly path: string } };
+  readonly expected: { readonly status?: number };
 }
 
 /**
- * Calls the first function that has a plain GET as its example, twice, and tells what came back
- * and how long it took: once from nothing, once warm.
+ * Calls the first function that has a plain GET with a good answer as its example, twice, and tells
+ * what came back and how long it took: once from nothing, once warm.
  */
 export async function firstCalls(
   url: string,
   folders: readonly string[],
 ): Promise<string | undefined> {
   for (const folder of folders) {
-    const { http } = await readInput(folder);
-    if (http?.method !== 'GET') continue;
-    const target = `${url}/fn/${folder.slice(folder.lastIndexOf('/') + 1)}${http.path}`;
+    const { input, expected } = await readExample(folder);
+    if (input.http?.method !== 'GET' || expected.status !== 200) continue;
+    const target = `${url}/fn/${basename(folder)}${input.http.path}`;
     const first = await timedCall(target);
     const second = await timedCall(target);
     return `GET ${target}\n  ${first}\n  ${second}`;
@@ -35,10 +36,12 @@ async function timedCall(target: string): Promise<string> {
   return `${response.status} ${JSON.stringify(text.slice(0, 60))}  ${start}, ${took}`;
 }
 
-async function readInput(folder: string): Promise<HttpInput> {
+async function readExample(folder: string): Promise<Example> {
+  const read = async (name: string) =>
+    JSON.parse(await readFile(join(folder, name), 'utf8')) as object;
   try {
-    return JSON.parse(await readFile(join(folder, 'input.json'), 'utf8')) as HttpInput;
+    return { input: await read('input.json'), expected: await read('expected.json') };
   } catch {
-    return {}; // an example need not have one
+    return { input: {}, expected: {} }; // a function need not have an example
   }
 }

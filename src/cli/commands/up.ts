@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { formatMs } from '../../lib/units.ts';
 import { ApiClient } from '../api-client.ts';
@@ -49,7 +49,7 @@ async function deployAll(
   const dirs = await functionFolders(resolve(folder));
   for (const dir of dirs) {
     if (running.stopRequested.aborted) return;
-    await step(`deploy ${dir.slice(dir.lastIndexOf('/') + 1)}`, async () => {
+    await step(`deploy ${basename(dir)}`, async () => {
       await deployFolder(client, dir);
     });
   }

@@ -18,6 +18,6 @@ function keysOf(schema: { readonly properties?: object }, prefix = ''): string[]
 describe('the README of the configuration', () => {
   test('has every key of hearth.json and every variable, and no other', () => {
     const keys = [...keysOf(functionConfigSchema), ...keysOf(hostConfigSchema)];
-    expect([...documented].toSorted()).toEqual(keys.filter((key) => key !== '$schema').toSorted());
+    expect(documented).toEqual(new Set(keys.filter((key) => key !== '$schema')));
   });
 });
