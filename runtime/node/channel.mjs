@@ -3,6 +3,9 @@ import { FrameDecoder, frameHeader } from './frames.mjs';
 
 const channelDescriptor = 3;
 
+/** More output than this does not wait for the host, which keeps 1 MiB of it and says so. */
+const outputBacklogLimitBytes = 2 * 1024 * 1024;
+
 /** The bootstrap's end of the native channel. When the host's end closes, the process exits. */
 export class Channel {
   #socket = new Socket({ fd: channelDescriptor });
@@ -32,6 +35,18 @@ export class Channel {
     const payloadBytes = parts.reduce((sum, part) => sum + part.length, 0);
     this.#socket.write(frameHeader(type, payloadBytes));
     for (const part of parts) this.#socket.write(part);
+  }
+
+  /**
+   * At once, so that what was logged is there when the process then hangs or is killed. Dropped
+   * while too much waits already: a loop that only logs must not use up the function's memory.
+   * @param {number} type
+   * @param {...Uint8Array} parts
+   */
+  sendOutput(type, ...parts) {
+    if (this.#socket.writableLength > outputBacklogLimitBytes) return;
+    this.send(type, ...parts);
+    this.#flush();
   }
 
   /** @param {number} code */

@@ -46,7 +46,7 @@ function toRequest({ head, body }) {
   const headers = new Headers(head.headers);
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
   const origin = `${scheme}://${headers.get('host')}`;
-  const hasBody = head.method !== 'GET' && head.method !== 'HEAD';
+  const hasBody = body.length > 0 && head.method !== 'GET' && head.method !== 'HEAD';
   return new Request(`${URL.canParse(origin) ? origin : 'http://localhost'}${head.url}`, {
     method: head.method,
     headers,
@@ -79,12 +79,17 @@ function isResponse(value) {
 async function send(response, responder, pending) {
   const head = { status: response.status, headers: headerList(response.headers) };
   const reader = response.body?.getReader();
-  const { body, rest } = reader ? await readAhead(reader) : noBody;
-  if (!rest && pending.length === 0) return await responder.respond(head, body);
-  responder.head(head);
-  await responder.write(body);
-  for (let next = await rest; next && !next.done; next = await reader?.read()) {
-    await responder.write(asBytes(next.value));
+  try {
+    const { body, rest } = reader ? await readAhead(reader) : noBody;
+    if (!rest && pending.length === 0) return await responder.respond(head, body);
+    responder.head(head);
+    await responder.write(body);
+    for (let next = await rest; next && !next.done; next = await reader?.read()) {
+      await responder.write(asBytes(next.value));
+    }
+  } catch (thrown) {
+    reader?.cancel(thrown).catch(() => {}); // what it was is told already
+    throw thrown;
   }
   while (pending.length > 0) await Promise.all(pending.splice(0));
   responder.end();

@@ -67,7 +67,7 @@ function lambdaContext({ head, functionName, version, memoryBytes }) {
     memoryLimitInMB: String(Math.floor(memoryBytes / 1024 ** 2)),
     awsRequestId: head.id,
     logGroupName: `/hearth/${functionName}`,
-    logStreamName: head.id,
+    logStreamName: version,
     callbackWaitsForEmptyEventLoop: true,
     getRemainingTimeInMillis: () => Math.max(0, head.deadlineMs - Date.now()),
   };

@@ -25,7 +25,7 @@ export function captureOutput(channel, currentId) {
         typeof chunk === 'string' ? Buffer.from(chunk, /** @type {any} */ (charset)) : chunk;
       const id = currentId() ?? noInvocation;
       for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
-        channel.send(toHost.log, id, number, bytes.slice(offset, offset + pieceBytes));
+        channel.sendOutput(toHost.log, id, number, bytes.slice(offset, offset + pieceBytes));
       }
       if (callback) process.nextTick(callback);
       return true;

@@ -239,6 +239,29 @@ describe('the command', () => {
     );
   });
 
+  test('prints also what was written right before the end', async () => {
+    const answer = await probe('/last-words');
+    expect(answer.status).toBe(504);
+    const id = answer.headers.get('x-hearth-invocation-id') ?? '';
+    await vi.waitFor(async () => {
+      expect((await host.hearth('logs', 'probe', '--invocation', id)).stdout).toContain(
+        'last words',
+      );
+    }, 10_000);
+  });
+
+  test('prints up to 1 MiB of an invocation, and says when there was more', async () => {
+    const answer = await probe('/flood');
+    expect(await answer.text()).toBe('flooded');
+    const id = answer.headers.get('x-hearth-invocation-id') ?? '';
+    await vi.waitFor(async () => {
+      const all = ['logs', 'probe', '--limit', '10000', '--invocation', id];
+      const { stdout } = await host.hearth(...all);
+      expect(stdout).toContain('output over 1048576 bytes is not kept');
+      expect(stdout.length).toBeLessThan(1.2 * 1024 * 1024);
+    }, 10_000);
+  });
+
   test('removes a function, and then there is none', async () => {
     await deployInline('short-lived', 'export const handler = () => 1;');
     expect((await host.hearth('rm', 'short-lived')).exitCode).toBe(0);

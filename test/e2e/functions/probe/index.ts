@@ -48,6 +48,14 @@ const actions: Record<string, (url: URL) => Response | Promise<Response>> = {
     console.error('and an error');
     return new Response('logged');
   },
+  '/last-words': () => {
+    console.log('last words');
+    for (;;) served += 0;
+  },
+  '/flood': () => {
+    for (let i = 0; i < 100_000; i++) console.log('x'.repeat(1000));
+    return new Response('flooded');
+  },
   '/throw': () => {
     throw new TypeError('on purpose');
   },
