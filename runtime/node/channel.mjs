@@ -37,14 +37,17 @@ export class Channel {
     for (const part of parts) this.#socket.write(part);
   }
 
+  /** Too much waits already: a loop that only logs must not use up the function's memory. */
+  get isOutputBlocked() {
+    return this.#socket.writableLength > outputBacklogLimitBytes;
+  }
+
   /**
-   * At once, so that what was logged is there when the process then hangs or is killed. Dropped
-   * while too much waits already: a loop that only logs must not use up the function's memory.
+   * At once, so that what was logged is there when the process then hangs or is killed.
    * @param {number} type
    * @param {...Uint8Array} parts
    */
-  sendOutput(type, ...parts) {
-    if (this.#socket.writableLength > outputBacklogLimitBytes) return;
+  sendNow(type, ...parts) {
     this.send(type, ...parts);
     this.#flush();
   }

@@ -20,15 +20,29 @@ export function captureOutput(channel, currentId) {
   function capture(stream, number) {
     stream.write = (/** @type {any[]} */ ...[chunk, encoding, done]) => {
       const callback = typeof encoding === 'function' ? encoding : done;
-      const charset = typeof encoding === 'string' ? encoding : 'utf8';
-      const bytes =
-        typeof chunk === 'string' ? Buffer.from(chunk, /** @type {any} */ (charset)) : chunk;
-      const id = currentId() ?? noInvocation;
-      for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
-        channel.sendOutput(toHost.log, id, number, bytes.slice(offset, offset + pieceBytes));
-      }
+      if (!channel.isOutputBlocked) send(number, toBytes(chunk, encoding));
       if (callback) process.nextTick(callback);
       return true;
     };
   }
+
+  /**
+   * @param {Buffer} number
+   * @param {Uint8Array} bytes
+   */
+  function send(number, bytes) {
+    const id = currentId() ?? noInvocation;
+    for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
+      channel.sendNow(toHost.log, id, number, bytes.slice(offset, offset + pieceBytes));
+    }
+  }
+}
+
+/**
+ * @param {string | Uint8Array} chunk
+ * @param {unknown} encoding
+ */
+function toBytes(chunk, encoding) {
+  if (typeof chunk !== 'string') return chunk;
+  return Buffer.from(chunk, typeof encoding === 'string' ? /** @type {any} */ (encoding) : 'utf8');
 }

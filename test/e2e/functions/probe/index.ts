@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 
@@ -39,8 +40,12 @@ function view() {
 
 let served = 0;
 
+/** Tells one sandbox from another. */
+const self = randomUUID();
+
 const actions: Record<string, (url: URL) => Response | Promise<Response>> = {
   '/view': () => Response.json(view()),
+  '/self': () => new Response(self),
   '/count': () => new Response(String((served += 1))),
   '/env': () => new Response(process.env['GREETING']),
   '/log': (url) => {
