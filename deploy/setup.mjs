@@ -49,7 +49,9 @@ export function missingPackages(has, { forTests }) {
 
 /** @param {string} program */
 function isOnPath(program) {
-  const folders = `${process.env['PATH']}${delimiter}/usr/sbin${delimiter}/sbin`.split(delimiter);
+  // Not every root's PATH has the last two, where Debian keeps nft and ip.
+  const path = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`;
+  const folders = path.split(delimiter);
   return folders.some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);

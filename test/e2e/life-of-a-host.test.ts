@@ -68,6 +68,18 @@ describe('a host', () => {
     }
   });
 
+  test('serves with runc as it does with crun', async () => {
+    const host = await startHost({ dataDir, environment: { HEARTH_RUNTIME: 'runc' } });
+    await host.hearth('deploy', probeDir);
+    expect((await host.fetch('/fn/probe/count')).status).toBe(200);
+    expect((await host.fetch('/fn/probe/never')).status).toBe(504);
+    expect((await host.fetch('/fn/probe/eat')).headers.get('x-hearth-error')).toBe(
+      'function.out_of_memory',
+    );
+    expect(await host.interrupt()).toBe(0);
+    expect(ownCgroups()).toEqual([]);
+  });
+
   test('refuses to share its data folder', async () => {
     await using host = await startHost({ dataDir });
     await expect(startHost({ dataDir: host.dataDir })).rejects.toThrow(/already runs/);

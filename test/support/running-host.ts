@@ -39,11 +39,20 @@ export function makeDataDir(): Promise<string> {
 }
 
 export async function startHost(
-  options: { readonly args?: readonly string[]; readonly dataDir?: string } = {},
+  options: {
+    readonly dataDir?: string;
+    /** More settings, such as `HEARTH_RUNTIME`. */
+    readonly environment?: NodeJS.ProcessEnv;
+  } = {},
 ): Promise<RunningHost> {
   const dataDir = options.dataDir ?? (await makeDataDir());
-  const env = { ...process.env, HEARTH_DATA: dataDir, HEARTH_LISTEN: '127.0.0.1:0' };
-  const child = spawn(process.execPath, ['src/main.ts', 'up', ...(options.args ?? [])], {
+  const env = {
+    ...process.env,
+    HEARTH_DATA: dataDir,
+    HEARTH_LISTEN: '127.0.0.1:0',
+    ...options.environment,
+  };
+  const child = spawn(process.execPath, ['src/main.ts', 'up'], {
     cwd: root,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
