@@ -76,9 +76,12 @@ function checkMachine() {
   }
 }
 
-/** Making containers takes root; checking types and formats does not. */
-function checkRoot() {
-  if (process.getuid?.() === 0) return;
+/**
+ * Making containers takes root; checking types and formats does not.
+ * @param {number | undefined} uid
+ */
+export function checkRoot(uid) {
+  if (uid === 0) return;
   throw new SetupError('Making containers needs root: run it with sudo, or as root.');
 }
 
@@ -170,7 +173,7 @@ function step(name, action) {
 /** @param {{ readonly forTests: boolean, readonly needsRoot: boolean }} options */
 function setUp({ forTests, needsRoot }) {
   checkMachine();
-  if (needsRoot) checkRoot();
+  if (needsRoot) checkRoot(process.getuid?.());
   const missing = missingPackages(isOnPath, { forTests });
   if (missing.length > 0) {
     step(`system packages: ${missing.join(', ')}`, () => installSystemPackages(missing));

@@ -11,6 +11,7 @@ export const hostConfigSchema = Type.Object(
     HEARTH_DATA: Type.String({
       default: '/var/lib/hearth',
       minLength: 1,
+      maxLength: 80, // the kernel takes no socket paths over 107 bytes
       description: 'Where everything that is kept lies.',
     }),
     HEARTH_LISTEN: Type.String({

@@ -1,14 +1,13 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** What a host may have left on the machine, by which two moments can be compared. */
 export interface Traces {
   readonly processes: readonly string[];
   readonly mounts: readonly string[];
   readonly cgroups: readonly string[];
-  readonly networkNamespaces: readonly string[];
 }
 
-/** Looks at what belongs to one data folder, and at every network namespace in use. */
+/** Looks at what belongs to one data folder. A network namespace lives by a process or a mount. */
 export function traces(dataDir: string): Traces {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return {
@@ -23,9 +22,6 @@ export function traces(dataDir: string): Traces {
       .split('\n')
       .filter((line) => line.includes('hearth')),
     cgroups: cgroupsNamed('/sys/fs/cgroup', 'hearth'),
-    networkNamespaces: [
-      ...new Set(pids.flatMap((pid) => readLinkOrNone(`/proc/${pid}/ns/net`))),
-    ].toSorted(),
   };
 }
 
@@ -53,13 +49,5 @@ function readOrEmpty(path: string): string {
     return readFileSync(path, 'utf8');
   } catch {
     return ''; // it ended meanwhile
-  }
-}
-
-function readLinkOrNone(path: string): string[] {
-  try {
-    return [readlinkSync(path)];
-  } catch {
-    return [];
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { missingPackages } from '../../../deploy/setup.mjs';
+import { checkRoot, missingPackages } from '../../../deploy/setup.mjs';
 
 const setup = fileURLToPath(new URL('../../../deploy/setup.mjs', import.meta.url));
 const has =
@@ -31,6 +31,13 @@ describe('what is missing', () => {
   });
 });
 
+test('containers need root, and somebody else is told so in a sentence', () => {
+  expect(() => checkRoot(0)).not.toThrow();
+  expect(() => checkRoot(1000)).toThrow(
+    'Making containers needs root: run it with sudo, or as root.',
+  );
+});
+
 describe('the set-up', () => {
   let dir: string;
   beforeEach(async () => {
@@ -52,11 +59,11 @@ describe('the set-up', () => {
   }
 
   /** On a machine that has only what was faked. */
-  async function run(purpose = 'prestart') {
+  async function run() {
     const { stdout, stderr, code } = await promisify(execFile)(
       process.execPath,
       [join(dir, 'deploy', 'setup.mjs')],
-      { env: { PATH: join(dir, 'bin'), npm_lifecycle_event: purpose } },
+      { env: { PATH: join(dir, 'bin'), npm_lifecycle_event: 'prestart' } },
     ).then(
       (result) => ({ ...result, code: 0 }),
       (error: { stdout: string; stderr: string; code: number }) => error,
