@@ -1,12 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { defaultScratchBytes } from './config/function-config.ts';
 import type { HostConfig } from './config/host-config.ts';
 import { findOciRuntime } from './containers/oci-runtime.ts';
 import { Leftovers } from './containers/leftovers.ts';
 import { SandboxPool } from './containers/pool.ts';
 import { RootMounts } from './containers/root-mounts.ts';
+import { ContainerMaker } from './containers/container-maker.ts';
 import { ContainerSandboxFactory } from './containers/sandbox-factory.ts';
+import { StemPool } from './containers/stem-pool.ts';
 import { Workspace } from './containers/workspace.ts';
 import { dataPaths } from './data-paths.ts';
 import type { Logger } from './domain/logger.ts';
@@ -53,6 +56,9 @@ const workspaceDir = '/run/hearth';
 
 /** Namespaces made ahead: a burst of so many cold starts does not wait for the kernel. */
 const readyNamespaces = 8;
+
+/** What a stem may have before it has a function; it needs a fraction of it. */
+const stemMemoryBytes = 128 * 1024 * 1024;
 
 /** Sandboxes may have this much of the machine's memory unless the configuration says otherwise. */
 const sandboxMemoryShare = 0.75;
@@ -118,25 +124,46 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logger,
   });
   const logs = new FileLogStore({ dir: paths.logs });
-  const factory = new ContainerSandboxFactory({
+  const images = imagesOf(config);
+  const roots = new RootMounts(workspace.rootsDir);
+  const maker = new ContainerMaker({
     runtime: await findOciRuntime(config.ociRuntime),
     profile: strictProfile(process.arch),
-    planMounts: mountPlan,
     idRanges: new IdRanges(),
     network,
     cgroups,
     cgroupsPath,
-    roots: new RootMounts(workspace.rootsDir),
+    roots,
     bundlesDir: workspace.bundlesDir,
     logs,
-    facts,
     logger,
   });
-  const pool = new SandboxPool({ factory, memoryBytes: node.memoryBytes, facts });
+  const stems = new StemPool({
+    maker,
+    loadImage: async (signal) =>
+      images.provider.prepare(await images.baseImages.find('node24'), signal),
+    mounts: mountPlan(defaultScratchBytes),
+    memoryBytes: stemMemoryBytes,
+    size: config.stems,
+    logger,
+  });
+  const factory = new ContainerSandboxFactory({
+    maker,
+    stems,
+    roots,
+    planMounts: mountPlan,
+    stemScratchBytes: defaultScratchBytes,
+    facts,
+  });
+  const pool = new SandboxPool({
+    factory,
+    memoryBytes: node.memoryBytes - config.stems * stemMemoryBytes,
+    facts,
+  });
   const replies = new ReplyClient({ node: node.id, logger });
   const dispatcher = new Dispatcher({
     node: node.id,
-    versions: new VersionCache(imagesOf(config).provider),
+    versions: new VersionCache(images.provider),
     pool,
     replies,
     logs,
@@ -151,6 +178,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     namespaces,
     network,
     logs,
+    stems,
     pool,
     replies,
     dispatcher,
@@ -235,6 +263,7 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     HEARTH_DATA: config.dataDir,
     HEARTH_LISTEN: listen,
     HEARTH_RUNTIME: config.ociRuntime,
+    HEARTH_STEMS: String(config.stems),
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.memoryBytes === undefined ? {} : { HEARTH_MEMORY: String(config.memoryBytes) }),
   };

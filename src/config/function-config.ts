@@ -119,7 +119,8 @@ export const functionConfigSchema = Type.Object(
 
 type FunctionConfig = Static<typeof functionConfigSchema>;
 
-const mib = 1024 * 1024;
+/** Of a function that does not say; also that of stems, which can serve only such functions. */
+export const defaultScratchBytes = 64 * 1024 * 1024;
 
 /**
  * The text of a `hearth.json` (JSON with comments) as a FunctionSpec with every default filled in.
@@ -182,7 +183,10 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     env,
     http: http && { auth: http.auth ?? 'key', methods: http.methods ?? [] },
     isolation: config.isolation ?? 'function',
-    scratchBytes: quantity('scratch', config.scratch ?? `${64 * mib}`, parseBytes, ['1Mi', '10Gi']),
+    scratchBytes: quantity('scratch', config.scratch ?? String(defaultScratchBytes), parseBytes, [
+      '1Mi',
+      '10Gi',
+    ]),
     scaling: {
       max: config.scaling?.max ?? 50,
       keepWarmMs: quantity('scaling.keepWarm', config.scaling?.keepWarm ?? '10m', parseDuration, [

@@ -41,6 +41,11 @@ export const hostConfigSchema = Type.Object(
         description: 'Memory for all sandboxes of this node; three quarters of it by default.',
       }),
     ),
+    HEARTH_STEMS: Type.String({
+      default: '4',
+      pattern: '^[0-9]{1,3}$',
+      description: 'Sandboxes kept booted for functions that have none; 0 for none.',
+    }),
     HEARTH_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',
       description: "The least level of the host's own log, on stderr.",
@@ -59,6 +64,8 @@ export interface HostConfig {
   readonly ociRuntime: Environment['HEARTH_RUNTIME'];
   /** undefined: the worker decides by the machine. */
   readonly memoryBytes: number | undefined;
+  /** Sandboxes kept booted, without a function. */
+  readonly stems: number;
   readonly logLevel: Environment['HEARTH_LOG_LEVEL'];
   readonly hostname: string;
 }
@@ -99,6 +106,7 @@ function toConfig(environment: Environment): HostConfig {
     key: environment.HEARTH_KEY,
     ociRuntime: environment.HEARTH_RUNTIME,
     memoryBytes: parseBytes(environment.HEARTH_MEMORY ?? ''),
+    stems: Number(environment.HEARTH_STEMS),
     logLevel: environment.HEARTH_LOG_LEVEL,
     hostname: hostname(),
   };

@@ -9,30 +9,34 @@ import type {
   RunningInvocation,
   Sandbox,
 } from '../domain/sandbox.ts';
+import type { FunctionSpec } from '../domain/function.ts';
 import type { Cgroup } from '../linux/index.ts';
 import { Channel, type ChannelInvocation, type InitMessage } from './channel.ts';
 import { LogLines } from './log-lines.ts';
 import type { ContainerExit, ContainerProcess } from './oci-runtime.ts';
+import type { RootLease } from './root-mounts.ts';
+import type { TaskFolder } from './task-folder.ts';
 
 export interface SandboxParts {
   readonly id: SandboxId;
   readonly memoryBytes: number;
   readonly process: ContainerProcess;
-  readonly cgroup: Pick<Cgroup, 'kill' | 'oomKills'>;
+  readonly cgroup: Pick<Cgroup, 'kill' | 'oomKills' | 'setLimits'>;
+  /** Where a stem gets its code; undefined where the code is in the image. */
+  readonly taskFolder: TaskFolder | undefined;
+  readonly pids: number;
   /** Everything the sandbox holds; disposed once nothing of it runs any more. */
   readonly resources: AsyncDisposableStack;
-  /** Output outside any invocation. */
-  readonly onStrayLine: (line: LogLine) => void;
+  /** Output outside any invocation; of a function, once it is known. */
+  readonly onStrayLine: (line: LogLine, functionName: string | undefined) => void;
   /** Something could not be given back; the next start of the worker finds it. */
   readonly onLeftBehind: (error: unknown) => void;
 }
 
-/** How loading went: ready, or how it failed. Times in milliseconds. */
+/** How loading went: ready, or how it failed. */
 export interface LoadResult {
   readonly failure: InvocationOutcome | undefined;
-  /** Until the bootstrap said hello. */
-  readonly bootMs: number;
-  /** From there until the handler was loaded. */
+  /** From the hello of the bootstrap until the handler was loaded. */
   readonly initMs: number;
 }
 
@@ -43,7 +47,6 @@ interface Running {
 /** A sandbox made of one OCI container, its cgroup and its native channel. */
 export class ContainerSandbox implements Sandbox {
   readonly id: SandboxId;
-  readonly memoryBytes: number;
   readonly gone: Promise<DestroyReason>;
   readonly #parts: SandboxParts;
   readonly #channel: Channel;
@@ -52,18 +55,20 @@ export class ContainerSandbox implements Sandbox {
   readonly #gone = Promise.withResolvers<DestroyReason>();
   readonly #hello = Promise.withResolvers<void>();
   readonly #ready = Promise.withResolvers<FunctionError | undefined>();
+  #memoryBytes: number;
+  #functionName: string | undefined;
   #lastStrayText = '';
   #booted = false;
   #ended: { readonly reason: DestroyReason; readonly outcome: InvocationOutcome } | undefined;
 
   constructor(parts: SandboxParts) {
     this.id = parts.id;
-    this.memoryBytes = parts.memoryBytes;
+    this.#memoryBytes = parts.memoryBytes;
     this.gone = this.#gone.promise;
     this.#parts = parts;
     this.#strayLog = new LogLines(logLimitBytes, (line) => {
       this.#lastStrayText = line.text;
-      parts.onStrayLine(line);
+      parts.onStrayLine(line, this.#functionName);
     });
     const stray = (stream: 'stdout' | 'stderr') => (piece: Buffer) =>
       (this.#channel.soleLog() ?? this.#strayLog).push(stream, piece);
@@ -90,26 +95,43 @@ export class ContainerSandbox implements Sandbox {
     return this.#ended?.reason;
   }
 
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
   /**
-   * Boots and loads the handler, within `initLimitMs` in all. After a failure it is destroyed.
+   * Waits for the bootstrap's hello. Gives how it failed, and then it is destroyed.
    * @throws HostError `internal` when the container did not start.
    */
+  async boot(signal: AbortSignal): Promise<InvocationOutcome | undefined> {
+    return await this.#reached(this.#hello.promise, signal);
+  }
+
+  /** Makes a stem the sandbox of one version: takes over the root, which has its code. */
+  specialise(root: RootLease, { memoryBytes, cpu, name }: FunctionSpec): void {
+    const { cgroup, resources, taskFolder, pids } = this.#parts;
+    resources.use(root);
+    taskFolder?.show(`${root.path}/var/task`);
+    cgroup.setLimits({ memoryBytes, cpu, pids });
+    this.#memoryBytes = memoryBytes;
+    this.#functionName = name;
+  }
+
+  /**
+   * Loads the handler, booting first where that has not been waited for; within `initLimitMs`.
+   * After a failure it is destroyed. @throws HostError `internal` when it did not start.
+   */
   async load(message: InitMessage, signal: AbortSignal): Promise<LoadResult> {
-    const started = performance.now();
-    let booted = started;
-    const limit = AbortSignal.timeout(initLimitMs);
-    const stopped = abortion(AbortSignal.any([signal, limit]));
+    this.#functionName = message.functionName;
+    let booted = performance.now();
     const loaded = this.#hello.promise.then(() => {
       booted = performance.now();
       this.#booted = true;
       this.#channel.init(message);
       return this.#ready.promise;
     });
-    const result = await Promise.race([loaded, stopped.promise, this.gone]);
-    stopped.forget();
-    const failure = await this.#loadFailure(result, limit.aborted);
-    const now = performance.now();
-    return { failure, bootMs: booted - started, initMs: now - booted };
+    const failure = await this.#reached(loaded, signal);
+    return { failure, initMs: performance.now() - booted };
   }
 
   invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation {
@@ -156,7 +178,7 @@ export class ContainerSandbox implements Sandbox {
     if (this.#parts.cgroup.oomKills() > 0) {
       void this.#end('out_of_memory', {
         kind: 'out_of_memory',
-        limitBytes: this.memoryBytes,
+        limitBytes: this.#memoryBytes,
       });
     } else {
       void this.#end('crashed', { kind: 'crashed', ...exit });
@@ -196,13 +218,18 @@ export class ContainerSandbox implements Sandbox {
     );
   }
 
-  async #loadFailure(
-    result: FunctionError | DestroyReason | 'aborted' | undefined,
-    overLimit: boolean,
+  /** Waits for a step of starting, until it is done, or the time or the sandbox is over. */
+  async #reached(
+    step: Promise<FunctionError | void>,
+    signal: AbortSignal,
   ): Promise<InvocationOutcome | undefined> {
+    const limit = AbortSignal.timeout(initLimitMs);
+    const stopped = abortion(AbortSignal.any([signal, limit]));
+    const result = await Promise.race([step, stopped.promise, this.gone]);
+    stopped.forget();
     if (result === undefined) return undefined;
     if (result === 'aborted') {
-      await this.destroy(overLimit ? 'init_failed' : 'cancelled');
+      await this.destroy(limit.aborted ? 'init_failed' : 'cancelled');
       return { kind: 'timeout', phase: 'init' };
     }
     if (typeof result === 'string') return this.#deathWhileLoading();

@@ -9,6 +9,8 @@ export interface OciSpecOptions {
   readonly profile: SecurityProfile;
   readonly ids: Pick<IdRange, 'firstId' | 'count'>;
   readonly networkNamespacePath: string;
+  /** A shared folder that the container sees at /var/task, with what is mounted there later. */
+  readonly taskDir?: string;
   /** For a runtime that insists on a cgroup of its own: the one that it shall find made. */
   readonly cgroupsPath?: string;
 }
@@ -43,7 +45,7 @@ export function ociSpec(options: OciSpecOptions) {
     },
     root: { path: options.rootDir, readonly: true },
     hostname: 'sandbox',
-    mounts: options.mounts,
+    mounts: [...options.mounts, ...taskMounts(options.taskDir)],
     linux: {
       namespaces: [
         ...ownNamespaces.map((type) => ({ type })),
@@ -51,10 +53,18 @@ export function ociSpec(options: OciSpecOptions) {
       ],
       uidMappings: mapping,
       gidMappings: mapping,
+      ...(options.taskDir === undefined ? {} : { rootfsPropagation: 'rslave' }),
       ...(options.cgroupsPath === undefined ? {} : { cgroupsPath: options.cgroupsPath }),
       maskedPaths: profile.maskedPaths,
       readonlyPaths: profile.readonlyPaths,
       seccomp: profile.seccomp,
     },
   };
+}
+
+/** A slave: mounts come in from the host, none goes out. */
+function taskMounts(taskDir: string | undefined): readonly ContainerMount[] {
+  if (taskDir === undefined) return [];
+  const options = ['rbind', 'rslave', 'ro', 'nosuid', 'nodev'];
+  return [{ destination: '/var/task', type: 'bind', source: taskDir, options }];
 }

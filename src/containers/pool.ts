@@ -1,7 +1,7 @@
 import { HostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { Digest, SandboxId } from '../domain/ids.ts';
-import type { PhaseTimings } from '../domain/invocation.ts';
+import type { PhaseTimings, StartKind } from '../domain/invocation.ts';
 import type { LeaseResult, SandboxLease, SandboxLender } from '../domain/pool.ts';
 import type { DestroyReason, Sandbox } from '../domain/sandbox.ts';
 import type { Service } from '../domain/service.ts';
@@ -19,7 +19,8 @@ export interface SandboxPoolOptions {
 interface Member {
   readonly sandbox: Sandbox;
   readonly version: PreparedVersion;
-  /** Of its creation, told to the first invocation only. */
+  /** How it was made, told to the first invocation only. */
+  readonly start: StartKind;
   readonly timings: PhaseTimings;
   inUse: number;
   served: number;
@@ -143,16 +144,16 @@ export class SandboxPool implements SandboxLender, Service {
   }
 
   #lend(group: Group, member: Member): SandboxLease {
-    const { sandbox, timings, version } = member;
-    const start = member.served === 0 ? 'cold' : 'warm';
+    const { sandbox, version } = member;
+    const isFirst = member.served === 0;
     member.served += 1;
     member.inUse += 1;
     if (member.inUse >= version.spec.concurrency) remove(group.available, member);
     let held = true;
     return {
       sandbox,
-      start,
-      timings: start === 'cold' ? timings : {},
+      start: isFirst ? member.start : 'warm',
+      timings: isFirst ? member.timings : {},
       [Symbol.dispose]: () => {
         if (held) this.#release(group, member);
         held = false;
@@ -235,11 +236,12 @@ export class SandboxPool implements SandboxLender, Service {
     creation: Extract<SandboxCreation, { sandbox: Sandbox }>,
     forget: () => void,
   ): void {
-    const { sandbox, timings } = creation;
+    const { sandbox, start, timings } = creation;
     const { version } = group;
     const member: Member = {
       sandbox,
       version,
+      start,
       timings,
       inUse: 0,
       served: 0,

@@ -1,26 +1,26 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { IdRangeProvider, MountPlanner, SecurityProfile } from '../domain/container.ts';
+import type { MountPlanner } from '../domain/container.ts';
 import type { FactPublisher } from '../domain/facts.ts';
-import type { InvocationOutcome, PhaseTimings } from '../domain/invocation.ts';
-import type { LogStore } from '../domain/log.ts';
-import type { Logger } from '../domain/logger.ts';
-import type { NetworkProvider } from '../domain/network.ts';
+import type { InvocationOutcome, PhaseTimings, StartKind } from '../domain/invocation.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import type { PreparedVersion } from '../domain/version.ts';
-import type { CgroupTree } from '../linux/index.ts';
 import type { InitMessage } from './channel.ts';
-import { ContainerSandbox } from './container-sandbox.ts';
-import { ociSpec } from './oci-spec.ts';
-import type { OciRuntime } from './oci-runtime.ts';
+import type { ContainerMaker } from './container-maker.ts';
+import type { ContainerSandbox, LoadResult } from './container-sandbox.ts';
 import type { RootMounts } from './root-mounts.ts';
+import type { StemPool } from './stem-pool.ts';
+
+/** How a sandbox came to be, and how long it took. */
+interface Making {
+  readonly start: Extract<StartKind, 'stem' | 'cold'>;
+  readonly timings: PhaseTimings;
+}
 
 /** A sandbox able to serve, or how the function failed to load. */
-export type SandboxCreation = { readonly timings: PhaseTimings } & (
-  | { readonly sandbox: Sandbox; readonly failure?: undefined }
-  | { readonly sandbox?: undefined; readonly failure: InvocationOutcome }
-);
+export type SandboxCreation = Making &
+  (
+    | { readonly sandbox: Sandbox; readonly failure?: undefined }
+    | { readonly sandbox?: undefined; readonly failure: InvocationOutcome }
+  );
 
 export interface SandboxFactory {
   /** @throws HostError when the host could not make it; nothing of it is left then. */
@@ -28,22 +28,16 @@ export interface SandboxFactory {
 }
 
 export interface SandboxFactoryOptions {
-  readonly runtime: OciRuntime;
-  readonly profile: SecurityProfile;
+  readonly maker: Pick<ContainerMaker, 'make'>;
+  readonly stems: Pick<StemPool, 'take'>;
+  readonly roots: Pick<RootMounts, 'lease'>;
   readonly planMounts: MountPlanner;
-  readonly idRanges: IdRangeProvider;
-  readonly network: NetworkProvider;
-  readonly cgroups: CgroupTree;
-  /** As the OCI runtime names the cgroup tree: `/hearth/<node>`. */
-  readonly cgroupsPath: string;
-  readonly roots: RootMounts;
-  readonly bundlesDir: string;
-  readonly logs: Pick<LogStore, 'append'>;
+  /** Stems have a scratch volume of this size; it cannot be changed once they run. */
+  readonly stemScratchBytes: number;
   readonly facts: FactPublisher;
-  readonly logger: Logger;
 }
 
-/** Makes sandboxes from nothing: every step's undo is recorded before the next step. */
+/** Makes sandboxes for versions: from a stem where one fits, else from nothing. */
 export class ContainerSandboxFactory implements SandboxFactory {
   readonly #options: SandboxFactoryOptions;
 
@@ -53,62 +47,44 @@ export class ContainerSandboxFactory implements SandboxFactory {
 
   async create(version: PreparedVersion, signal: AbortSignal): Promise<SandboxCreation> {
     const started = performance.now();
-    const sandbox = await this.#container(version);
-    const { failure, bootMs, initMs } = await sandbox.load(initMessage(version), signal);
+    const stem = this.#takeStem(version);
+    const sandbox = stem ?? (await this.#fromNothing(version));
+    if (stem) await this.#specialise(stem, version);
+    const { failure, initMs }: LoadResult = await sandbox.load(initMessage(version), signal);
+    const start = stem ? 'stem' : 'cold';
     const timings = { lease: performance.now() - started - initMs, init: initMs };
-    if (failure) return { failure, timings };
+    if (failure) return { failure, start, timings };
     this.#options.facts.publish('sandbox.created', {
       sandboxId: sandbox.id,
       functionName: version.spec.name,
       version: version.digest,
+      start,
       createMs: timings.lease,
-      bootMs,
       initMs,
     });
-    return { sandbox, timings };
+    return { sandbox, start, timings };
   }
 
-  async #container({ spec, image }: PreparedVersion): Promise<ContainerSandbox> {
-    const { runtime, profile, cgroups, logs, logger } = this.#options;
-    const id = randomUUID();
-    await using stack = new AsyncDisposableStack();
-    const ids = stack.use(this.#options.idRanges.lease());
-    const network = stack.use(await this.#options.network.lease());
-    const root = stack.use(await this.#options.roots.lease(image));
+  #takeStem({ spec, image }: PreparedVersion): ContainerSandbox | undefined {
+    const { stems, stemScratchBytes } = this.#options;
+    return spec.scratchBytes === stemScratchBytes ? stems.take(image) : undefined;
+  }
+
+  #fromNothing({ spec, image }: PreparedVersion): Promise<ContainerSandbox> {
     const { memoryBytes, cpu } = spec;
-    const cgroup = cgroups.create(id, { memoryBytes, cpu, pids: profile.pids });
-    stack.defer(() => cgroup.remove());
-    const bundleDir = join(this.#options.bundlesDir, id);
-    stack.defer(() => rm(bundleDir, { recursive: true, force: true }));
-    await mkdir(bundleDir, { mode: 0o711 });
-    const config = ociSpec({
-      rootDir: root.path,
-      args: image.entrypoint,
-      env: image.env,
-      workingDir: image.workingDir,
-      mounts: this.#options.planMounts(spec),
-      profile,
-      ids,
-      networkNamespacePath: network.path,
-      ...(runtime.needsCgroupsPath ? { cgroupsPath: `${this.#options.cgroupsPath}/${id}` } : {}),
-    });
-    await writeFile(join(bundleDir, 'config.json'), JSON.stringify(config), { mode: 0o600 });
-    const process = runtime.run({
-      id,
-      bundleDir,
-      stateDir: join(bundleDir, 'state'),
-      cgroupProcsFiles: cgroup.procsFiles,
-    });
-    return new ContainerSandbox({
-      id,
-      memoryBytes,
-      process,
-      cgroup,
-      resources: stack.move(),
-      onStrayLine: (line) => logs.append({ ...line, functionName: spec.name }),
-      onLeftBehind: (error) =>
-        logger.error({ sandboxId: id, error }, 'a sandbox left something behind'),
-    });
+    const mounts = this.#options.planMounts(spec.scratchBytes);
+    return this.#options.maker.make({ image, memoryBytes, cpu, mounts, hasTaskFolder: false });
+  }
+
+  /** From here on it is this version's alone: its limits, and its code at /var/task. */
+  async #specialise(stem: ContainerSandbox, { spec, image }: PreparedVersion): Promise<void> {
+    try {
+      const root = await this.#options.roots.lease(image);
+      stem.specialise(root, spec);
+    } catch (error) {
+      await stem.destroy('init_failed');
+      throw error;
+    }
   }
 }
 

@@ -1,5 +1,3 @@
-import type { FunctionSpec } from './function.ts';
-
 /** One mount of a container, as the OCI runtime specification writes it. */
 export interface ContainerMount {
   readonly destination: string;
@@ -9,7 +7,7 @@ export interface ContainerMount {
 }
 
 /** Decides what is mounted in a sandbox besides its root. Order is the order of mounting. */
-export type MountPlanner = (spec: FunctionSpec) => readonly ContainerMount[];
+export type MountPlanner = (scratchBytes: number) => readonly ContainerMount[];
 
 /**
  * What a container may do; fields are those of the OCI runtime specification. There are no

@@ -8,9 +8,9 @@ export interface Facts {
     readonly sandboxId: SandboxId;
     readonly functionName: string;
     readonly version: Digest;
-    /** Until its handler could be loaded; `bootMs` of it in the container. */
+    readonly start: Extract<StartKind, 'stem' | 'cold'>;
+    /** Until its handler could be loaded. */
     readonly createMs: number;
-    readonly bootMs: number;
     readonly initMs: number;
   };
   'sandbox.destroyed': {

@@ -36,4 +36,6 @@ export interface PackageBuilder {
 export interface BaseImageBuilder {
   /** Idempotent; `built` is false when nothing had changed since the last time. */
   ensure(runtime: Runtime): Promise<{ readonly digest: Digest; readonly built: boolean }>;
+  /** The digest of one that was built. @throws HostError `unavailable` when there is none. */
+  find(runtime: Runtime): Promise<Digest>;
 }

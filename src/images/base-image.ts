@@ -6,7 +6,6 @@ import type { Runtime } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { BaseImageBuilder } from '../domain/image.ts';
 import { exec } from '../lib/exec.ts';
-import { baseImageName } from './base-image-name.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { ImageIndex } from './image-index.ts';
 import { layerTar, type LayerEntries, type LayerEntry } from './layer-tar.ts';
@@ -29,6 +28,9 @@ export interface BaseImageOptions {
   /** Programs on this machine that recipes may name. */
   readonly programs: Readonly<Record<'node' | 'init', string>>;
 }
+
+/** What a runtime's base image is called in the index. */
+const baseImageName = (runtime: Runtime): string => `hearth/${runtime}`;
 
 /** By which a later start sees that nothing has changed. */
 const recipeLabel = 'dev.hearth.recipe';
@@ -76,6 +78,16 @@ export class RecipeImageBuilder implements BaseImageBuilder {
     ]);
     await this.#index.set(baseImageName(runtime), image);
     return { digest: image.digest, built: true };
+  }
+
+  async find(runtime: Runtime): Promise<Digest> {
+    const base = await this.#index.find(baseImageName(runtime));
+    if (base) return base.digest;
+    throw new HostError(
+      'unavailable',
+      'image.no_base',
+      `The base image of ${runtime} has not been built on this host: start it with "hearth up".`,
+    );
   }
 
   async #recipeOf(digest: Digest): Promise<string | undefined> {

@@ -27,6 +27,7 @@ export interface Images {
 export function createImages(options: ImagesOptions): Images {
   const blobs = new BlobStore(options.dir);
   const index = new ImageIndex(options.dir);
+  const baseImages = new RecipeImageBuilder(blobs, index, options);
   const layers = new LayerStore(join(options.dir, 'layers'), blobs);
   return {
     async open({ exclusive }) {
@@ -35,7 +36,7 @@ export function createImages(options: ImagesOptions): Images {
       if (exclusive) await Promise.all([blobs.removeLeftovers(), layers.removeLeftovers()]);
     },
     provider: new ImageStore(blobs, layers),
-    packages: new LayeredPackageBuilder(blobs, index),
-    baseImages: new RecipeImageBuilder(blobs, index, options),
+    packages: new LayeredPackageBuilder(blobs, baseImages),
+    baseImages,
   };
 }

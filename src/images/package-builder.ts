@@ -2,10 +2,8 @@ import type { Readable } from 'node:stream';
 import { HostError } from '../domain/errors.ts';
 import type { FunctionSpec } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
-import type { PackageBuilder } from '../domain/image.ts';
-import { baseImageName } from './base-image-name.ts';
+import type { BaseImageBuilder, PackageBuilder } from '../domain/image.ts';
 import type { BlobStore } from './blob-store.ts';
-import type { ImageIndex } from './image-index.ts';
 import { layerTar } from './layer-tar.ts';
 import { mediaTypes, readImage, writeImage, type ImageConfig } from './manifest.ts';
 import { readPackage } from './package-reader.ts';
@@ -19,19 +17,18 @@ const specLabel = 'dev.hearth.function';
 /** Makes function versions: the layers of the runtime's base image and one of the package. */
 export class LayeredPackageBuilder implements PackageBuilder {
   readonly #blobs: BlobStore;
-  readonly #index: ImageIndex;
+  readonly #bases: Pick<BaseImageBuilder, 'find'>;
 
-  constructor(blobs: BlobStore, index: ImageIndex) {
+  constructor(blobs: BlobStore, bases: Pick<BaseImageBuilder, 'find'>) {
     this.#blobs = blobs;
-    this.#index = index;
+    this.#bases = bases;
   }
 
   async build(spec: FunctionSpec, packageTar: Readable): Promise<Digest> {
     const files = await readPackage(packageTar);
     if (!files.has(spec.entry)) throw noEntry(spec.entry);
-    const base = await this.#index.find(baseImageName(spec.runtime));
-    if (!base) throw noBaseImage(spec.runtime);
-    const { manifest, config } = await readImage(this.#blobs, base.digest);
+    const base = await this.#bases.find(spec.runtime);
+    const { manifest, config } = await readImage(this.#blobs, base);
     const placed = [...files].map(([path, entry]) => [`${taskFolder}/${path}`, entry] as const);
     const layer = await this.#blobs.put(layerTar(new Map(placed)));
     const versionConfig: ImageConfig = {
@@ -64,13 +61,5 @@ function noEntry(entry: string): HostError {
     'invalid',
     'package.no_entry',
     `The package has no file "${entry}", which hearth.json names as its entry.`,
-  );
-}
-
-function noBaseImage(runtime: string): HostError {
-  return new HostError(
-    'unavailable',
-    'image.no_base',
-    `The base image of ${runtime} has not been built on this host: start it with "hearth up".`,
   );
 }

@@ -2,5 +2,5 @@
 export { CgroupTree, readCgroupLayout } from './cgroup-tree.ts';
 export type { Cgroup } from './cgroup.ts';
 export { hideUnifiedHierarchy } from './hybrid.ts';
-export { mount, mountOverlayReadOnly, unmount } from './mounts.ts';
+export { bindMount, mount, mountOverlayReadOnly, mountShared, unmount } from './mounts.ts';
 export { NetworkNamespaces } from './network-namespaces.ts';

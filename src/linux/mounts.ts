@@ -10,6 +10,7 @@ const mountFlags = {
   remount: 32,
   bind: 4096,
   private: 1 << 18,
+  shared: 1 << 20,
 } as const;
 
 export type MountFlag = keyof typeof mountFlags;
@@ -44,10 +45,15 @@ export function unmount(target: string, options: { readonly detach?: boolean } =
   }
 }
 
-/** A path seen at a second place, where it is not shared with whoever copies the first. */
+/** A path seen at a second place, with the flags of the mount that it lies on. */
 export function bindMount(source: string, target: string): void {
   mount({ source, target, type: '', flags: ['bind'] });
-  mount({ source: '', target, type: '', flags: ['private'] });
+}
+
+/** Makes a folder a mount of its own whose later mounts also appear in its copies. */
+export function mountShared(dir: string): void {
+  bindMount(dir, dir);
+  mount({ source: '', target: dir, type: '', flags: ['shared'] });
 }
 
 /** What one page holds: the kernel takes no longer options. */

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { HostError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Service } from '../domain/service.ts';
+import { Backoff } from '../lib/backoff.ts';
 import { exitOf, minimalEnv, spawnProcess } from '../lib/exec.ts';
 
 export interface ProcessOptions {
@@ -15,8 +16,6 @@ export interface ProcessOptions {
   readonly logger: Logger;
 }
 
-const firstRestartDelayMs = 100;
-const lastRestartDelayMs = 5000;
 const readyLimitMs = 30_000;
 
 /** Between being told to hurry and being killed. */
@@ -35,7 +34,7 @@ export class SupervisedProcess implements Service {
   #exited: Promise<void> = Promise.resolve();
   #stopping = false;
   #restart: NodeJS.Timeout | undefined;
-  #restartDelayMs = firstRestartDelayMs;
+  readonly #backoff = new Backoff({ firstMs: 100, lastMs: 5000 });
 
   constructor(options: ProcessOptions) {
     this.name = options.name;
@@ -65,7 +64,7 @@ export class SupervisedProcess implements Service {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(readyLimitMs)]);
     await Promise.race([this.#options.whenReady(child, limit), died]);
     died.catch(() => this.#died()); // from now on a death is not a failed start
-    this.#restartDelayMs = firstRestartDelayMs;
+    this.#backoff.reset();
   }
 
   async stop(grace: AbortSignal): Promise<void> {
@@ -94,7 +93,6 @@ export class SupervisedProcess implements Service {
         this.#options.logger.error({ process: this.name, error }, `${this.name} did not start`);
         this.#died();
       });
-    }, this.#restartDelayMs);
-    this.#restartDelayMs = Math.min(this.#restartDelayMs * 2, lastRestartDelayMs);
+    }, this.#backoff.next());
   }
 }

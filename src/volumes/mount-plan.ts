@@ -1,5 +1,4 @@
 import type { ContainerMount } from '../domain/container.ts';
-import type { FunctionSpec } from '../domain/function.ts';
 
 /**
  * What a sandbox sees besides its read-only root: the kernel's /proc, a /dev with nothing but what
@@ -8,7 +7,7 @@ import type { FunctionSpec } from '../domain/function.ts';
  *
  * The volumes in memory are limited in bytes and in inodes, and count as the sandbox's memory.
  */
-export function mountPlan(spec: FunctionSpec): readonly ContainerMount[] {
+export function mountPlan(scratchBytes: number): readonly ContainerMount[] {
   return [
     {
       destination: '/proc',
@@ -21,8 +20,8 @@ export function mountPlan(spec: FunctionSpec): readonly ContainerMount[] {
     tmpfs('/tmp', [
       'nodev',
       'mode=1777',
-      `size=${spec.scratchBytes}`,
-      `nr_inodes=${scratchInodes(spec.scratchBytes)}`,
+      `size=${scratchBytes}`,
+      `nr_inodes=${scratchInodes(scratchBytes)}`,
     ]),
   ];
 }

@@ -52,13 +52,13 @@ export class FakeSandboxFactory implements SandboxFactory {
     const { pending, version } = this.#take();
     const sandbox = new FakeSandbox(`sandbox-${this.made.length}`, version.spec.memoryBytes);
     this.made.push(sandbox);
-    pending.resolve({ sandbox, timings: { init: 5 } });
+    pending.resolve({ sandbox, start: 'cold', timings: { init: 5 } });
     return sandbox;
   }
 
   /** The function fails to load. */
   fail(failure: InvocationOutcome): void {
-    this.#take().pending.resolve({ failure, timings: {} });
+    this.#take().pending.resolve({ failure, start: 'cold', timings: {} });
   }
 
   /** The host fails to make the sandbox. */
