@@ -78,11 +78,11 @@ export async function createGatewayHost(
   const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
   const lane = new BullLaneProducer(fast);
   const logs = new FileLogStore({ dir: paths.logs });
-  const { packages } = imagesOf(config);
+  const { packages, provider } = imagesOf(config);
   const gateway = createGateway({
     listen: config.listen,
     functions,
-    deployer: createFunctionDeployer({ functions, packages, facts }),
+    deployer: createFunctionDeployer({ functions, packages, images: provider, facts }),
     lane,
     replies,
     nodes,

@@ -10,6 +10,9 @@ import { describeLoadError, describeThrown } from './thrown.mjs';
 /** After an error that nobody caught, as Lambda's runtimes exit. */
 const uncaughtExitCode = 129;
 
+/** Who has not been told what to load by then is a stem, and has the time to warm up. */
+const stemAgeMs = 20;
+
 /** @type {Map<string, Responder>} */
 const underWay = new Map();
 /** @type {AsyncLocalStorage<Responder>} */
@@ -31,8 +34,11 @@ Object.assign(globalThis, { awslambda });
 process.on('uncaughtException', uncaught);
 process.on('unhandledRejection', uncaught);
 
+const warmingUp = setTimeout(async () => (await import('./warm-up.mjs')).warmUp(), stemAgeMs);
+
 /** @param {import('./load.mjs').InitMessage} message */
 async function init(message) {
+  clearTimeout(warmingUp);
   loaded = message;
   isLoading = true;
   try {

@@ -7,19 +7,24 @@ import {
   type FunctionSpec,
   type FunctionStore,
 } from '../domain/function.ts';
-import type { PackageBuilder } from '../domain/image.ts';
+import type { ImageProvider, PackageBuilder } from '../domain/image.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import { nextRecord } from './next-record.ts';
+
+/** An unpack of the largest image on a slow disk; past it something is broken. */
+const prepareLimitMs = 10 * 60_000;
 
 export interface FunctionDeployerOptions {
   readonly functions: FunctionStore;
   readonly packages: PackageBuilder;
+  /** Unpacks it before any traffic comes to it. */
+  readonly images: Pick<ImageProvider, 'prepare'>;
   readonly facts: FactPublisher;
   readonly now?: () => Date;
 }
 
 export function createFunctionDeployer(options: FunctionDeployerOptions): FunctionDeployer {
-  const { functions, packages, facts, now = () => new Date() } = options;
+  const { functions, packages, images, facts, now = () => new Date() } = options;
   const mutex = new KeyedMutex<string>();
 
   async function deploy(
@@ -30,6 +35,7 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     const existing = functions.get(spec.name);
     const record = nextRecord(existing, digest, spec, now());
     if (record === existing) return { record, changed: false };
+    await images.prepare(digest, AbortSignal.timeout(prepareLimitMs));
     await functions.put(record);
     const { number } = liveVersion(record);
     facts.publish('function.deployed', { functionName: spec.name, version: digest, number });

@@ -4,11 +4,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 import { httpCaller } from './http-caller.ts';
 import { closedLoop, summary, type Samples } from './samples.ts';
 
 const source = 'export default { fetch: () => new Response("hello") };';
+
+/** Longer than it takes to make a stem and to let it warm up. */
+const stemRefillMs = 200;
 
 /** Invocations from end to end over HTTP, beside the same calls to a bare HTTP server. */
 export async function run(): Promise<readonly (readonly [name: string, samples: Samples])[]> {
@@ -21,7 +25,8 @@ export async function run(): Promise<readonly (readonly [name: string, samples: 
     ['warm, 1 caller', await warm(host, 'one', 1)],
     ['warm, 64 callers, 1 invocation a sandbox', await warm(host, 'one', 64)],
     ['warm, 64 callers, 64 invocations a sandbox', await warm(host, 'many', 64)],
-    ['cold, 1 caller', await cold(host)],
+    ['stem, 1 caller', await fresh(host, 'stem', {})],
+    ['cold, 1 caller', await fresh(host, 'cold', { scratch: '32Mi' })], // stems have another size
   ];
 }
 
@@ -47,16 +52,20 @@ async function measured(url: string, callers: number): Promise<Samples> {
   return samples;
 }
 
-/** A sandbox from nothing at each call: a function that is never reused. */
-async function cold(host: RunningHost): Promise<Samples> {
-  await deploy(host, 'fresh', { isolation: 'invocation' });
-  const { call, close } = httpCaller(`${host.url}/fn/fresh`, 1);
+/**
+ * A new sandbox at each call, of a function that is never reused. Calls come no faster than stems
+ * are made, so that each finds one.
+ */
+async function fresh(host: RunningHost, kind: string, settings: object): Promise<Samples> {
+  await deploy(host, `fresh-${kind}`, { isolation: 'invocation', ...settings });
+  const { call, close } = httpCaller(`${host.url}/fn/fresh-${kind}`, 1);
   const times: number[] = [];
   const started = performance.now();
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 100; i++) {
     const before = performance.now();
     const { start } = await call();
-    if (start === 'cold') times.push(performance.now() - before);
+    if (start === kind) times.push(performance.now() - before);
+    await delay(stemRefillMs);
   }
   close();
   return summary(times, performance.now() - started);

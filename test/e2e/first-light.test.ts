@@ -106,7 +106,14 @@ describe('a sandbox', () => {
     expect(mount('/')?.[1]).toBe('overlay');
     expect(mount('/')?.[2].split(',')).toContain('ro');
     expect(mount('/tmp')?.[1]).toBe('tmpfs');
+    for (const [path, , options] of view.mounts.filter(([path]) => path.startsWith('/var'))) {
+      expect([path, options.split(',')]).toEqual([
+        path,
+        expect.arrayContaining(['ro', 'nosuid', 'nodev']),
+      ]);
+    }
     expect((await probe('/write-root')).status).toBe(502);
+    expect((await probe('/write-task')).status).toBe(502);
     expect(await (await probe('/write-scratch')).text()).toBe('written');
   });
 
@@ -122,6 +129,46 @@ describe('a sandbox', () => {
   test('gets the variables of hearth.json and can start processes', async () => {
     expect(await (await probe('/env')).text()).toBe('from hearth.json');
     expect(await (await probe('/spawn')).text()).toBe('42\n');
+  });
+});
+
+describe('a sandbox is made', () => {
+  const start = (answer: Response) => answer.headers.get('x-hearth-start');
+
+  test('from a stem that has booted ahead, and a new stem takes its place', async () => {
+    for (const name of ['first', 'second', 'third', 'fourth', 'fifth', 'sixth']) {
+      await deployInline(name, `export const handler = () => '${name}';`);
+      const answer = await invoke(name);
+      expect(start(answer)).toBe('stem');
+      expect(await answer.json()).toBe(name);
+      expect(start(await invoke(name))).toBe('warm');
+    }
+  });
+
+  test('from nothing where the function wants another scratch volume than stems have', async () => {
+    await deployInline('scratchy', 'export const handler = () => 1;', { scratch: '8Mi' });
+    expect(start(await invoke('scratchy'))).toBe('cold');
+  });
+
+  test('anew for every invocation where that is promised', async () => {
+    const source = 'let served = 0; export const handler = () => (served += 1);';
+    await deployInline('fresh', source, { isolation: 'invocation' });
+    for (let i = 0; i < 3; i++) {
+      const answer = await invoke('fresh');
+      expect(start(answer)).not.toBe('warm');
+      expect(await answer.json()).toBe(1);
+    }
+  });
+
+  test('with the limits of its function, whatever the stem had', async () => {
+    const source = 'export const handler = ({ mib }) => Buffer.alloc(mib << 20, 1).length;';
+    await deployInline('small', source, { memory: '64Mi' });
+    await deployInline('large', source, { memory: '512Mi' });
+    const body = JSON.stringify({ mib: 200 });
+    expect((await invoke('small', body)).headers.get('x-hearth-error')).toBe(
+      'function.out_of_memory',
+    );
+    expect((await invoke('large', body)).status).toBe(200);
   });
 });
 
@@ -277,6 +324,10 @@ describe('the command', () => {
   });
 });
 
+function invoke(name: string, body = '{}'): Promise<Response> {
+  return host.fetchWithKey(`/v1/functions/${name}/invocations`, { method: 'POST', body });
+}
+
 /** Which sandbox answers. */
 async function self(): Promise<string> {
   const answer = await probe('/self');
@@ -285,9 +336,12 @@ async function self(): Promise<string> {
 }
 
 /** Deploys a function of one JavaScript file and gives its name. */
-async function deployInline(name: string, source: string): Promise<string> {
+async function deployInline(name: string, source: string, settings = {}): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-inline-'));
-  await writeFile(join(dir, 'hearth.json'), JSON.stringify({ name, entry: 'index.js' }));
+  await writeFile(
+    join(dir, 'hearth.json'),
+    JSON.stringify({ name, entry: 'index.js', ...settings }),
+  );
   await writeFile(join(dir, 'index.js'), source);
   const { exitCode, stderr } = await host.hearth('deploy', dir);
   await rm(dir, { recursive: true });

@@ -1,3 +1,4 @@
+import type { PreparedImage } from '../../src/domain/image.ts';
 import type { FunctionRecord, FunctionSpec } from '../../src/domain/function.ts';
 import type { Digest } from '../../src/domain/ids.ts';
 
@@ -26,4 +27,9 @@ export function specOf(name: string, overrides: Partial<FunctionSpec> = {}): Fun
 export function recordOf(spec: FunctionSpec, revision = 1, digest = digestOf('a')): FunctionRecord {
   const version = { number: revision, digest, spec, createdAt: '2026-01-02T03:04:05.000Z' };
   return { name: spec.name, revision, live: digest, versions: [version] };
+}
+
+/** An ImageProvider's `prepare` for whoever does not look at what is prepared. */
+export async function preparedImage(digest: Digest): Promise<PreparedImage> {
+  return { digest, layerDirs: [], env: [], entrypoint: [], workingDir: '/', labels: {} };
 }

@@ -7,7 +7,7 @@ import type { NodeInfo } from '../../src/domain/node.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
-import { digestOf, recordOf, specOf } from './function-records.ts';
+import { digestOf, recordOf, specOf, preparedImage } from './function-records.ts';
 import { MemoryFunctionStore } from './memory-function-store.ts';
 import { ScriptedWorker } from './scripted-worker.ts';
 
@@ -40,6 +40,7 @@ export class RunningGateway implements AsyncDisposable {
       deployer: createFunctionDeployer({
         functions: this.functions,
         packages: { build: async () => this.builtDigest },
+        images: { prepare: preparedImage },
         facts: { publish: () => {} },
       }),
       nodes: { live: () => this.nodes },

@@ -2,15 +2,20 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Digest } from '../../../src/domain/ids.ts';
 import { createFunctionDeployer } from '../../../src/orchestration/function-deployer.ts';
-import { digestOf, specOf } from '../../support/function-records.ts';
+import type { ImageProvider } from '../../../src/domain/image.ts';
+import { digestOf, preparedImage, specOf } from '../../support/function-records.ts';
 import { MemoryFunctionStore } from '../../support/memory-function-store.ts';
 
-function setUp(build: () => Promise<Digest> = async () => digestOf('a')) {
+function setUp(
+  build: () => Promise<Digest> = async () => digestOf('a'),
+  prepare: ImageProvider['prepare'] = preparedImage,
+) {
   const functions = new MemoryFunctionStore();
   const facts: unknown[] = [];
   const deployer = createFunctionDeployer({
     functions,
     packages: { build },
+    images: { prepare },
     facts: { publish: (type, data) => facts.push({ type, ...data }) },
   });
   return { functions, facts, deploy: () => deployer.deploy(hello, Readable.from([])), deployer };
@@ -34,6 +39,12 @@ describe('function deployer', () => {
     expect(await deploy()).toMatchObject({ changed: false, record: { revision: 1 } });
     expect(functions.get('hello')?.revision).toBe(1);
     expect(facts).toHaveLength(1);
+  });
+
+  it('records nothing when the image cannot be made ready to run', async () => {
+    const { functions, deploy } = setUp(undefined, () => Promise.reject(new Error('unsafe')));
+    await expect(deploy()).rejects.toThrow('unsafe');
+    expect(functions.get('hello')).toBeUndefined();
   });
 
   it('records nothing when the build fails', async () => {

@@ -83,6 +83,10 @@ const actions: Record<string, (url: URL) => Response | Promise<Response>> = {
     writeFileSync('/etc/passwd', 'mine');
     return new Response('written');
   },
+  '/write-task': () => {
+    writeFileSync('/var/task/index.mjs', 'mine');
+    return new Response('written');
+  },
   '/write-scratch': () => {
     writeFileSync('/tmp/file', 'x');
     return new Response('written');
