@@ -183,10 +183,11 @@ export class SandboxPool implements SandboxLender, Service {
     }
   }
 
-  /** Starts as many sandboxes as there are waiters without one on its way, within the limits. */
+  /** Starts as many sandboxes as the waiters need beside those on their way, within the limits. */
   #grow(group: Group): void {
     const { spec } = group.version;
-    while (group.creating < group.waiters.size && group.size < spec.scaling.max) {
+    const needed = Math.ceil(group.waiters.size / spec.concurrency);
+    while (group.creating < needed && group.size < spec.scaling.max) {
       if (!this.#admit(spec.memoryBytes)) return;
       group.size += 1;
       group.creating += 1;

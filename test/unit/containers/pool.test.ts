@@ -66,6 +66,15 @@ describe('the pool', () => {
     expect((await third).sandbox).not.toBe(two.sandbox);
   });
 
+  test('makes no more sandboxes than the waiters need, where one serves several', async () => {
+    const shared = fakeVersion({ concurrency: 10 });
+    const leases = Array.from({ length: 25 }, () => leaseOf(shared));
+    expect(factory.pending).toBe(3);
+    for (let i = 0; i < 3; i++) factory.finish();
+    await Promise.all(leases);
+    expect(factory.pending).toBe(0);
+  });
+
   test('never has more than max sandboxes, counting those being made; waiters are served in order', async () => {
     const version = fakeVersion({ scaling: { max: 2, keepWarmMs: 1000 } });
     const order: number[] = [];
