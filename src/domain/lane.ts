@@ -16,7 +16,7 @@ export interface LaneItem {
   readonly replyTo: string;
 }
 
-/** The gateway's end of the lanes. Items of one node keep their order. */
+/** The gateway's end of the lanes. Items may overtake one another: callers wait for answers. */
 export interface LaneProducer {
   /** Resolves when the queue has the item. @throws HostError `unavailable` when it cannot. */
   enqueue(node: NodeId, item: LaneItem): Promise<void>;
