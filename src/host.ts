@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { defaultScratchBytes } from './config/function-config.ts';
 import type { HostConfig } from './config/host-config.ts';
 import { findOciRuntime } from './containers/oci-runtime.ts';
+import { IdleFreezer } from './containers/idle-freezer.ts';
 import { Leftovers } from './containers/leftovers.ts';
 import { SandboxPool } from './containers/pool.ts';
 import { RootMounts } from './containers/root-mounts.ts';
@@ -155,8 +156,10 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     stemScratchBytes: defaultScratchBytes,
     facts,
   });
+  const freezer = new IdleFreezer();
   const pool = new SandboxPool({
     factory,
+    freezer,
     memoryBytes: node.memoryBytes - config.stems * stemMemoryBytes,
     facts,
   });
@@ -179,6 +182,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     network,
     logs,
     stems,
+    freezer,
     pool,
     replies,
     dispatcher,

@@ -21,7 +21,7 @@ export interface SandboxParts {
   readonly id: SandboxId;
   readonly memoryBytes: number;
   readonly process: ContainerProcess;
-  readonly cgroup: Pick<Cgroup, 'kill' | 'oomKills' | 'setLimits'>;
+  readonly cgroup: Pick<Cgroup, 'freeze' | 'thaw' | 'kill' | 'oomKills' | 'setLimits'>;
   /** Where a stem gets its code; undefined where the code is in the image. */
   readonly taskFolder: TaskFolder | undefined;
   readonly pids: number;
@@ -166,6 +166,14 @@ export class ContainerSandbox implements Sandbox {
       grant: (bytes) => exchange.grant(bytes),
       cancel: () => stop('cancelled', { kind: 'cancelled' }),
     };
+  }
+
+  freeze(): void {
+    if (!this.#ended) this.#parts.cgroup.freeze();
+  }
+
+  thaw(): void {
+    if (!this.#ended) this.#parts.cgroup.thaw();
   }
 
   async destroy(reason: DestroyReason): Promise<void> {

@@ -1,46 +1,21 @@
-import { HostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { Digest, SandboxId } from '../domain/ids.ts';
-import type { PhaseTimings, StartKind } from '../domain/invocation.ts';
+import type { StartKind } from '../domain/invocation.ts';
 import type { LeaseResult, SandboxLease, SandboxLender } from '../domain/pool.ts';
 import type { DestroyReason, Sandbox } from '../domain/sandbox.ts';
 import type { Service } from '../domain/service.ts';
 import type { PreparedVersion } from '../domain/version.ts';
+import type { IdleFreezer } from './idle-freezer.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { remove, stopping, tooLarge, type Group, type Member, type Waiter } from './pool-group.ts';
 import { chooseEvictions, expired, type IdleSandbox } from './pool-policy.ts';
 import type { SandboxCreation, SandboxFactory } from './sandbox-factory.ts';
 
 export interface SandboxPoolOptions {
   readonly factory: SandboxFactory;
+  readonly freezer: Pick<IdleFreezer, 'idle' | 'busy'>;
   readonly memoryBytes: number;
   readonly facts: FactPublisher;
-}
-
-interface Member {
-  readonly sandbox: Sandbox;
-  readonly version: PreparedVersion;
-  /** How it was made, told to the first invocation only. */
-  readonly start: StartKind;
-  readonly timings: PhaseTimings;
-  inUse: number;
-  served: number;
-  idleSinceMs: number;
-}
-
-interface Waiter {
-  readonly resolve: (result: LeaseResult) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** The sandboxes of one version. Waiters are first in, first out. */
-interface Group {
-  readonly version: PreparedVersion;
-  /** With room for one more invocation; the most recently used last. */
-  readonly available: Member[];
-  readonly waiters: Set<Waiter>;
-  /** Alive or being made. */
-  size: number;
-  creating: number;
 }
 
 const sweepIntervalMs = 1000;
@@ -146,19 +121,27 @@ export class SandboxPool implements SandboxLender, Service {
   #lend(group: Group, member: Member): SandboxLease {
     const { sandbox, version } = member;
     const isFirst = member.served === 0;
+    const start = this.#startOf(member);
     member.served += 1;
     member.inUse += 1;
     if (member.inUse >= version.spec.concurrency) remove(group.available, member);
     let held = true;
     return {
       sandbox,
-      start: isFirst ? member.start : 'warm',
+      start,
       timings: isFirst ? member.timings : {},
       [Symbol.dispose]: () => {
         if (held) this.#release(group, member);
         held = false;
       },
     };
+  }
+
+  /** How this lease finds the sandbox; it runs from here on. */
+  #startOf({ sandbox, served, start }: Member): StartKind {
+    const wasFrozen = this.#options.freezer.busy(sandbox);
+    if (served === 0) return start;
+    return wasFrozen ? 'thawed' : 'warm';
   }
 
   #release(group: Group, member: Member): void {
@@ -168,10 +151,15 @@ export class SandboxPool implements SandboxLender, Service {
       void member.sandbox.destroy('spent');
       return;
     }
-    member.idleSinceMs = Date.now();
+    if (member.inUse === 0) this.#rest(member);
     if (!group.available.includes(member)) group.available.push(member);
     this.#serveWaiters(group);
     this.#growHungry(); // an idle sandbox may now be evicted for another function
+  }
+
+  #rest(member: Member): void {
+    member.idleSinceMs = Date.now();
+    this.#options.freezer.idle(member.sandbox);
   }
 
   #serveWaiters(group: Group): void {
@@ -250,8 +238,10 @@ export class SandboxPool implements SandboxLender, Service {
     };
     this.#members.set(sandbox.id, member);
     if (!sandbox.destroyed) group.available.push(member);
+    this.#rest(member);
     void sandbox.gone.then((reason) => {
       this.#members.delete(sandbox.id);
+      this.#options.freezer.busy(sandbox);
       remove(group.available, member);
       forget();
       this.#published(member, reason);
@@ -287,23 +277,4 @@ export class SandboxPool implements SandboxLender, Service {
       yield { id, memoryBytes, idleSinceMs, keepWarmMs: version.spec.scaling.keepWarmMs };
     }
   }
-}
-
-function remove<T>(list: T[], item: T): void {
-  const index = list.indexOf(item);
-  if (index >= 0) list.splice(index, 1);
-}
-
-function stopping(): HostError {
-  return new HostError('unavailable', 'worker.stopping', 'This node is shutting down.', {
-    retryAfterMs: 1000,
-  });
-}
-
-function tooLarge(): HostError {
-  return new HostError(
-    'unavailable',
-    'pool.too_large',
-    'The function needs more memory than this node has for all its sandboxes.',
-  );
 }

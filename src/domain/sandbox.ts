@@ -47,6 +47,10 @@ export interface Sandbox {
   /** Settles once, when it is dead and everything it held has been given back. Never rejects. */
   readonly gone: Promise<DestroyReason>;
   invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation;
+  /** Everything in it stands still, soon after the call, until it is thawed. Only while idle. */
+  freeze(): void;
+  /** It runs again when this returns. Harmless when it was not frozen. */
+  thaw(): void;
   /** Idempotent; the first reason stays. Resolves when all it held has been given back. */
   destroy(reason: DestroyReason): Promise<void>;
 }

@@ -9,7 +9,6 @@ import {
   readNumber,
   readProcesses,
   removeCgroup,
-  until,
   writeControl,
   type Cgroup,
   type CgroupLimits,
@@ -38,10 +37,12 @@ export class CgroupV1 implements Cgroup {
     writeControl(this.#dirs.pids, 'pids.max', pids);
   }
 
-  async freeze(): Promise<void> {
-    const { freezer } = this.#dirs;
-    writeControl(freezer, 'freezer.state', 'FROZEN');
-    await until('frozen', freezer, () => readControl(freezer, 'freezer.state') === 'FROZEN\n');
+  freeze(): void {
+    writeControl(this.#dirs.freezer, 'freezer.state', 'FROZEN');
+  }
+
+  isFrozen(): boolean {
+    return readControl(this.#dirs.freezer, 'freezer.state') === 'FROZEN\n';
   }
 
   thaw(): void {

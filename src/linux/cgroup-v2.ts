@@ -7,7 +7,6 @@ import {
   readNumber,
   readProcesses,
   removeCgroup,
-  until,
   writeControl,
   type Cgroup,
   type CgroupLimits,
@@ -34,9 +33,12 @@ export class CgroupV2 implements Cgroup {
     writeControl(this.#dir, 'pids.max', pids);
   }
 
-  async freeze(): Promise<void> {
+  freeze(): void {
     writeControl(this.#dir, 'cgroup.freeze', 1);
-    await until('frozen', this.#dir, () => readKey(this.#dir, 'cgroup.events', 'frozen') === 1);
+  }
+
+  isFrozen(): boolean {
+    return readKey(this.#dir, 'cgroup.events', 'frozen') === 1;
   }
 
   thaw(): void {

@@ -28,8 +28,9 @@ export interface Cgroup {
   /** A process that writes its id into each of them is in, and so are its children. */
   readonly procsFiles: readonly string[];
   setLimits(limits: CgroupLimits): void;
-  /** Resolves when nothing in it runs any more. */
-  freeze(): Promise<void>;
+  /** Soon after the call nothing in it runs any more; the kernel stops each process by itself. */
+  freeze(): void;
+  isFrozen(): boolean;
   thaw(): void;
   processes(): readonly number[];
   /** SIGKILL for all that is in it, also while frozen. Resolves when it is empty. Idempotent. */

@@ -1,26 +1,26 @@
-import { Worker, type Job } from 'bullmq';
+import { Worker, type ConnectionOptions, type Job } from 'bullmq';
 import type { NodeId } from '../domain/ids.ts';
 import type { LaneHandler } from '../domain/lane.ts';
 import type { Service } from '../domain/service.ts';
 import { decodeLaneItem } from './lane-item-codec.ts';
-import { laneConnection, laneName, type LaneBatch, type LaneOptions } from './lane.ts';
+import { laneName, reconnectDelayMs, type LaneBatch, type LaneOptions } from './lane.ts';
 
 export interface LaneConsumerOptions extends LaneOptions {
   readonly node: NodeId;
   readonly handler: LaneHandler;
 }
 
-/**
- * Jobs on their way from Redis at once. With one the node waits for a round trip between any two
- * (measured: 4,000 requests/s against 10,000 at 64 callers); more than two gain nothing.
- */
-const concurrency = 2;
+/** One job after the other, so that items keep their order; a job is over once it is handed on. */
+const concurrency = 1;
 
 /** After Redis was lost; BullMQ's own is 15 s. */
 const retryDelayMs = 200;
 
+/** For a Redis that is gone, or hangs: BullMQ would wait for it without end. */
+const closeLimitMs = 2000;
+
 /**
- * Takes items off this node's lane and hands them on.
+ * Takes items off this node's lane and hands them on, also those whose deadline has passed.
  *
  * INVARIANT: an item is handed over at most once. A job is over when its items have been handed
  * over, not when they have run; one that was being taken when a worker died is dropped.
@@ -29,6 +29,7 @@ export class BullLaneConsumer implements Service {
   readonly name = 'lane consumer';
   readonly #options: LaneConsumerOptions;
   #worker: Worker<LaneBatch> | undefined;
+  #isStopping = false;
 
   constructor(options: LaneConsumerOptions) {
     this.#options = options;
@@ -36,36 +37,50 @@ export class BullLaneConsumer implements Service {
 
   async start(signal: AbortSignal): Promise<void> {
     const { redis, keyPrefix, logger, node, handler } = this.#options;
-    const take = async (job: Job<LaneBatch>): Promise<void> => {
-      if (job.stalledCounter > 0) return;
-      handler(job.data.items.map(decodeLaneItem));
-    };
+    const take = async ({ data }: Job<LaneBatch>): Promise<void> =>
+      handler(data.items.map(decodeLaneItem));
+    const connection = {
+      ...redis,
+      maxRetriesPerRequest: null,
+      // Once it is to stop it does not come back, so that what waits for Redis ends.
+      retryStrategy: (times: number) => (this.#isStopping ? null : reconnectDelayMs(times)),
+    } as ConnectionOptions; // its type is narrower
     const worker = new Worker<LaneBatch>(laneName(node), take, {
       prefix: keyPrefix,
-      connection: laneConnection(redis, { maxRetriesPerRequest: null }),
+      connection,
       runRetryDelay: retryDelayMs,
       concurrency,
       maxStalledCount: 0,
+      maxStartedAttempts: 1, // however a job came back: it is never taken again
       skipLockRenewal: true, // no job lasts
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
     });
     this.#worker = worker;
-    worker.on('error', (error) => logger.warn({ error, node }, 'the lane is not reachable'));
+    worker.on('error', (error) => logger.warn({ error, node }, 'The lane is not reachable.'));
+    worker.on('failed', (job, error) =>
+      logger.error(
+        { error, node, invocations: job?.data.items.length },
+        'Invocations were dropped.',
+      ),
+    );
     await Promise.race([worker.waitUntilReady(), aborted(signal)]);
   }
 
-  /** Takes nothing any more; what it took has been handed on. Closing waits for Redis at most so long. */
+  /** Takes nothing any more; what it took has been handed on. */
   async stop(grace: AbortSignal): Promise<void> {
     const worker = this.#worker;
     if (!worker) return;
+    this.#isStopping = true;
     const limit = AbortSignal.any([grace, AbortSignal.timeout(closeLimitMs)]);
-    const closed = worker.close();
-    await Promise.race([closed, aborted(limit).catch(() => worker.close(true))]);
+    await Promise.race([worker.close(), aborted(limit)]).catch(() => void this.#cutOff(worker));
+  }
+
+  /** `close` can be asked for once only, so its force comes too late: the connections are ended. */
+  async #cutOff(worker: Worker): Promise<void> {
+    await worker.disconnect().catch(() => {}); // broken is as good as closed
   }
 }
-
-const closeLimitMs = 2000;
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {

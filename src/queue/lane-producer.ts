@@ -1,47 +1,82 @@
 import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
 import { HostError } from '../domain/errors.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { LaneItem, LaneProducer } from '../domain/lane.ts';
 import type { Service } from '../domain/service.ts';
 import { GroupCommit } from './group-commit.ts';
 import { encodeLaneItem, type EncodedLaneItem } from './lane-item-codec.ts';
-import { laneConnection, laneName, type LaneBatch, type LaneOptions } from './lane.ts';
+import { laneName, reconnectDelayMs, type LaneBatch, type LaneOptions } from './lane.ts';
 
-/** Measured at 64 callers: two adds at a time make smaller groups, and so a tenth fewer requests/s. */
+/** Measured (test/bench): more in one job gains nothing, fewer cost a round trip more. */
 const maxBatch = 64;
-const maxInFlight = 1;
+const maxInFlight = 2;
 
 /** Some seconds of work for one node; who comes then is better told at once. */
 const maxWaiting = 20_000;
 
 const commandTimeoutMs = 1000;
 
+/** BullMQ's own log of each lane, which nobody reads, would keep 10,000 entries. */
+const keptEvents = 100;
+
 interface Lane {
   readonly queue: Queue;
   readonly commits: GroupCommit<EncodedLaneItem>;
 }
 
-/** Puts items on the lanes of worker nodes: a BullMQ job for each group that gathered. */
+/**
+ * Puts items on the lanes of worker nodes: a BullMQ job for each group that gathered. The lanes
+ * share one connection; there is one for each node that was ever placed on.
+ *
+ * INVARIANT: an add is sent once. One whose answer was lost is not sent again, because it may have
+ * been done; nor does one wait for Redis to return, because its caller has been told by then.
+ */
 export class BullLaneProducer implements LaneProducer, Service {
   readonly name = 'lane producer';
   readonly #options: LaneOptions;
+  readonly #redis: Redis;
   readonly #lanes = new Map<NodeId, Lane>();
-  #stopped = false;
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#redis = new Redis({
+      ...options.redis,
+      replyMapping: 'legacy', // what BullMQ reads
+      lazyConnect: true,
+      retryStrategy: reconnectDelayMs,
+      commandTimeout: commandTimeoutMs,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0, // what is unanswered when the connection breaks fails then
+    });
+    this.#redis.on('error', (error) =>
+      options.logger.warn({ error }, 'The Redis of the lanes is not reachable.'),
+    );
   }
 
-  async start(): Promise<void> {}
+  /** @throws HostError `unavailable` when Redis is not there. */
+  async start(signal: AbortSignal): Promise<void> {
+    const giveUp = () => this.#redis.disconnect();
+    signal.addEventListener('abort', giveUp, { once: true });
+    try {
+      signal.throwIfAborted();
+      await this.#redis.connect();
+    } catch (cause) {
+      this.#redis.disconnect();
+      throw unreachable(cause);
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
+  }
 
+  /** What was sent is answered first, if Redis answers at all. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    await this.#redis.quit().catch(() => this.#redis.disconnect());
     await Promise.all([...this.#lanes.values()].map(({ queue }) => queue.close()));
     this.#lanes.clear();
   }
 
   enqueue(node: NodeId, item: LaneItem): Promise<void> {
-    if (this.#stopped) return Promise.reject(unreachable(undefined));
     return this.#lane(node).commits.add(encodeLaneItem(item));
   }
 
@@ -55,16 +90,16 @@ export class BullLaneProducer implements LaneProducer, Service {
   }
 
   #openLane(node: NodeId): Lane {
-    const { redis, keyPrefix, logger } = this.#options;
+    const { keyPrefix, logger } = this.#options;
     const queue = new Queue(laneName(node), {
       prefix: keyPrefix,
-      connection: laneConnection(redis, {
-        maxRetriesPerRequest: 1,
-        commandTimeout: commandTimeoutMs,
-      }),
+      connection: this.#redis,
+      skipWaitingForReady: true, // an add fails at once when Redis is away
+      skipVersionCheck: true, // one that fails would spoil the queue for good
+      streams: { events: { maxLen: keptEvents } },
       defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     });
-    queue.on('error', (error) => logger.warn({ error, node }, 'the lane is not reachable'));
+    queue.on('error', (error) => logger.warn({ error, node }, 'The lane of a node is in trouble.'));
     const commit = async (items: readonly EncodedLaneItem[]) => {
       try {
         const batch: LaneBatch = { items };
@@ -81,7 +116,7 @@ function unreachable(cause: unknown): HostError {
   return new HostError(
     'unavailable',
     'lane.unreachable',
-    'The queue to the worker node cannot be reached.',
+    'The queue to the worker node cannot be reached: check that Redis runs and accepts writes.',
     { cause, retryAfterMs: 1000 },
   );
 }

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
 import type { NodeId } from '../domain/ids.ts';
 import type { Logger } from '../domain/logger.ts';
@@ -21,9 +20,5 @@ export const laneName = (node: NodeId): string => `lane.${node}`;
 
 const slowestReconnectMs = 1000;
 
-const retryStrategy = (times: number): number => Math.min(times * 50, slowestReconnectMs);
-
-/** A connection for BullMQ, which makes it by itself and keeps it. */
-export function laneConnection(redis: RedisOptions, more: RedisOptions): ConnectionOptions {
-  return { ...redis, retryStrategy, ...more } as ConnectionOptions; // its type is narrower
-}
+/** The pause before the connection is tried once more. */
+export const reconnectDelayMs = (times: number): number => Math.min(times * 50, slowestReconnectMs);

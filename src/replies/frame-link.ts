@@ -47,12 +47,18 @@ export class FrameLink {
     this.#socket.write(encodeFrame(type, ...parts));
   }
 
-  /** Sends what is still to be sent, then closes. */
-  end(): Promise<void> {
+  /** Sends what is still to be sent, then closes; when `grace` aborts it closes all the same. */
+  end(grace: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (this.#socket.closed) return resolve();
-      this.#socket.once('close', () => resolve());
-      this.#socket.end(() => this.#socket.destroy());
+      const close = () => this.close();
+      this.#socket.once('close', () => {
+        grace.removeEventListener('abort', close);
+        resolve();
+      });
+      this.#socket.end(close);
+      grace.addEventListener('abort', close, { once: true });
+      if (grace.aborted) close();
     });
   }
 

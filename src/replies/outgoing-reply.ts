@@ -73,16 +73,17 @@ export class OutgoingReply implements ReplyStream {
   }
 
   async fetchBody(signal: AbortSignal): Promise<Uint8Array> {
-    signal.throwIfAborted();
+    const over = AbortSignal.any([signal, this.cancelled]);
+    over.throwIfAborted();
     const whole = Promise.withResolvers<Uint8Array>();
     this.#body = { pieces: [], bytes: 0, whole };
-    const abort = () => whole.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+    const abort = () => whole.reject(over.reason);
+    over.addEventListener('abort', abort, { once: true });
     this.#link.send(frame.bodyWanted, this.#id);
     try {
       return await whole.promise;
     } finally {
-      signal.removeEventListener('abort', abort);
+      over.removeEventListener('abort', abort);
       this.#body = undefined;
     }
   }

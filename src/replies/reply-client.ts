@@ -31,9 +31,9 @@ export class ReplyClient implements ReplySender, Service {
 
   async start(): Promise<void> {}
 
-  /** What was sent before has been handed to the kernel, which delivers it. */
-  async stop(): Promise<void> {
-    const closed = [...this.#gateways.values()].map(({ link }) => link.end());
+  /** Hands what is still to be sent to the kernel, unless a gateway does not take it in time. */
+  async stop(grace: AbortSignal): Promise<void> {
+    const closed = [...this.#gateways.values()].map(({ link }) => link.end(grace));
     await Promise.all(closed);
   }
 
@@ -52,7 +52,7 @@ export class ReplyClient implements ReplySender, Service {
         replies.get(decodeId(payload))?.received(type, payload.subarray(idBytes)),
       onClose: (error) => {
         this.#gateways.delete(replyTo);
-        if (error) logger.warn({ error, replyTo }, 'the connection to a gateway broke');
+        if (error) logger.warn({ error, replyTo }, 'The connection to a gateway broke.');
         for (const reply of replies.values()) reply.lost();
       },
     });

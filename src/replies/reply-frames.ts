@@ -1,7 +1,8 @@
 import { HostError, type ErrorCode } from '../domain/errors.ts';
-import type { InvocationId } from '../domain/ids.ts';
+import type { InvocationId, NodeId } from '../domain/ids.ts';
 import type { InvocationOutcome, ResponseHead } from '../domain/invocation.ts';
 import type { StartInfo } from '../domain/reply.ts';
+import { FrameError } from '../lib/frames.ts';
 
 /**
  * The wire between workers and gateways. A worker connects and says HELLO; then both send frames
@@ -14,7 +15,7 @@ import type { StartInfo } from '../domain/reply.ts';
  *                     ANSWER       u32 length, JSON {head, info}, body: head, chunk and a good end
  *                     BODY_WANTED  nothing
  *   gateway → worker  GRANT        u32 bytes
- *                     CANCEL       nothing
+ *                     CANCEL       nothing; also for an id that the worker has not met
  *                     BODY         bytes of the request's body
  *                     BODY_END     nothing
  */
@@ -62,13 +63,22 @@ export function encodeId(id: InvocationId): Buffer {
   return Buffer.from(id.replaceAll('-', ''), 'hex');
 }
 
+/** @throws FrameError when the payload is too short to begin with an id. */
 export function decodeId(payload: Buffer): InvocationId {
+  if (payload.length < idBytes) throw new FrameError('a frame without an invocation id');
   const hex = payload.toString('hex', 0, idBytes);
   return [8, 12, 16, 20, 32].map((end, i, ends) => hex.slice(ends[i - 1] ?? 0, end)).join('-');
 }
 
 export function encodeJson(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
+}
+
+/** @throws FrameError when it names no node. */
+export function decodeHello(payload: Buffer): NodeId {
+  const hello = JSON.parse(payload.toString()) as { readonly node?: unknown } | null;
+  if (typeof hello?.node !== 'string') throw new FrameError('a HELLO that names no node');
+  return hello.node;
 }
 
 export function uint32(value: number): Buffer {

@@ -1,5 +1,5 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import type { InvocationId, NodeId } from '../domain/ids.ts';
@@ -10,6 +10,7 @@ import { FrameLink } from './frame-link.ts';
 import { parseReplyAddress } from './reply-address.ts';
 import {
   decodeEnd,
+  decodeHello,
   decodeId,
   encodeId,
   frame,
@@ -38,7 +39,8 @@ export class ReplyServer implements ReplyReceiver, Service {
   readonly name = 'reply server';
   readonly #options: ReplyServerOptions;
   readonly #server: Server;
-  readonly #links = new Set<FrameLink>();
+  /** Each with the node at its other end, once that has said its name. */
+  readonly #links = new Map<FrameLink, NodeId | undefined>();
   readonly #expected = new Map<InvocationId, Expected>();
   #address = '';
 
@@ -51,17 +53,22 @@ export class ReplyServer implements ReplyReceiver, Service {
     return this.#address;
   }
 
+  /** @throws HostError `conflict` when another gateway answers on the same socket. */
   async start(): Promise<void> {
     const listen = parseReplyAddress(this.#options.listen);
     const { path } = listen as { path?: string };
     if (path !== undefined) {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      if (await answers(path)) throw inUse(path);
       await rm(path, { force: true }); // of a gateway that was killed
     }
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(listen, resolve);
     });
+    this.#server.on('error', (error) =>
+      this.#options.logger.error({ error }, 'A worker could not connect to this gateway.'),
+    );
     if (path === undefined) {
       const { address, port } = this.#server.address() as AddressInfo;
       this.#address = `tcp:${address}:${port}`;
@@ -74,7 +81,7 @@ export class ReplyServer implements ReplyReceiver, Service {
   async stop(): Promise<void> {
     if (!this.#server.listening) return;
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const link of this.#links) link.close();
+    for (const link of this.#links.keys()) link.close();
     await closed;
   }
 
@@ -89,25 +96,32 @@ export class ReplyServer implements ReplyReceiver, Service {
     return {
       grant: (bytes) => expected.link?.send(frame.grant, encodeId(id), uint32(bytes)),
       cancel: () => {
-        if (this.#expected.delete(id)) expected.link?.send(frame.cancel, encodeId(id));
+        if (!this.#expected.delete(id)) return;
+        // A worker that has not spoken of it yet may be running it all the same.
+        const links = expected.link ? [expected.link] : this.#linksOf(node);
+        for (const link of links) link.send(frame.cancel, encodeId(id));
       },
     };
   }
 
   #connected(socket: Socket): void {
-    let node: NodeId | undefined;
-    const link = new FrameLink(socket, {
+    const link: FrameLink = new FrameLink(socket, {
       onFrame: (type, payload) => {
-        if (type === frame.hello) node = (JSON.parse(payload.toString()) as { node: NodeId }).node;
+        if (type === frame.hello) this.#links.set(link, decodeHello(payload));
         else this.#received(link, type, payload);
       },
       onClose: (error) => {
+        const node = this.#links.get(link);
         this.#links.delete(link);
-        if (error) this.#options.logger.warn({ error, node }, 'a reply connection broke');
+        if (error) this.#options.logger.warn({ error, node }, 'A reply connection broke.');
         this.#lost(link, node);
       },
     });
-    this.#links.add(link);
+    this.#links.set(link, undefined);
+  }
+
+  #linksOf(node: NodeId): FrameLink[] {
+    return [...this.#links].filter(([, name]) => name === node).map(([link]) => link);
   }
 
   #received(link: FrameLink, type: number, payload: Buffer): void {
@@ -132,14 +146,14 @@ export class ReplyServer implements ReplyReceiver, Service {
       case frame.chunk:
         return listener.onChunk(content);
       case frame.end: {
-        this.#expected.delete(id);
         const { result, info } = decodeEnd(content);
+        this.#expected.delete(id);
         return listener.onEnd(result, info);
       }
       case frame.answer: {
-        this.#expected.delete(id);
         const headEnd = 4 + content.readUInt32BE(0);
         const { head, info } = JSON.parse(content.toString('utf8', 4, headEnd)) as HeadMessage;
+        this.#expected.delete(id);
         listener.onHead(head, info);
         if (headEnd < content.length) listener.onChunk(content.subarray(headEnd));
         return listener.onEnd({ kind: 'ok' }, info);
@@ -168,6 +182,25 @@ export class ReplyServer implements ReplyReceiver, Service {
       expected.listener.onEnd(workerLost(), { node: expected.node, timings: {} });
     }
   }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}
+
+function inUse(path: string): HostError {
+  return new HostError(
+    'conflict',
+    'replies.in_use',
+    `Another gateway listens on ${path}. Stop it, or use another data folder.`,
+  );
 }
 
 function workerLost(): HostError {

@@ -37,7 +37,7 @@ describe('npm start', () => {
     expect(output).toMatch(/✓ base image node24 +[\d.]+ m?s/);
     expect(output).toMatch(/✓ deploy hello +[\d.]+ m?s/);
     expect(output).toMatch(/200 "Hello, Ada!" +(stem|cold), [\d.]+ m?s/);
-    expect(output).toMatch(/200 "Hello, Ada!" +warm, [\d.]+ m?s/);
+    expect(output).toMatch(/200 "Hello, Ada!" +(warm|thawed), [\d.]+ m?s/);
     expect(output).toContain(`${dataDir}/root.key`);
   });
 

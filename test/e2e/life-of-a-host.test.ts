@@ -91,7 +91,7 @@ describe('a host', () => {
     await other.hearth('deploy', probeDir);
     expect((await other.fetch('/fn/probe/count')).status).toBe(200);
     await other[Symbol.asyncDispose]();
-    expect((await one.fetch('/fn/probe/count')).headers.get('x-hearth-start')).toBe('warm');
+    expect((await one.fetch('/fn/probe/count')).headers.get('x-hearth-start')).toBe('thawed');
   });
 });
 

@@ -50,7 +50,8 @@ describe('a cgroup', () => {
   test('kills also what is frozen', async () => {
     run('sleep 60');
     await isRunning();
-    await cgroup.freeze();
+    cgroup.freeze();
+    await vi.waitFor(() => expect(cgroup.isFrozen()).toBe(true));
     await cgroup.kill();
     expect(cgroup.processes()).toEqual([]);
   });
@@ -60,7 +61,8 @@ describe('a cgroup', () => {
     const ticks = vi.fn<() => void>();
     child.stdout?.on('data', ticks);
     await vi.waitFor(() => expect(ticks).toHaveBeenCalled());
-    await cgroup.freeze();
+    cgroup.freeze();
+    await vi.waitFor(() => expect(cgroup.isFrozen()).toBe(true));
     const { cpuUsec } = cgroup.stats();
     const other = spawn('sh', ['-c', 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done']);
     await once(other, 'exit');

@@ -23,6 +23,16 @@ export class FakeSandbox implements Sandbox {
     return { outcome: Promise.resolve({ kind: 'ok' }), grant: () => {}, cancel: () => {} };
   }
 
+  isFrozen = false;
+
+  freeze(): void {
+    this.isFrozen = true;
+  }
+
+  thaw(): void {
+    this.isFrozen = false;
+  }
+
   async destroy(reason: DestroyReason): Promise<void> {
     this.destroyed ??= reason;
     this.#gone.resolve(this.destroyed);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { IdleFreezer } from '../../../src/containers/idle-freezer.ts';
 import { SandboxPool } from '../../../src/containers/pool.ts';
 import type { SandboxLease } from '../../../src/domain/pool.ts';
 import type { PreparedVersion } from '../../../src/domain/version.ts';
@@ -7,13 +8,15 @@ import { FakeSandboxFactory, fakeVersion } from '../../support/fake-sandbox.ts';
 const never = new AbortController().signal;
 let factory: FakeSandboxFactory;
 let pool: SandboxPool;
+let freezer: IdleFreezer;
 
 function makePool(memoryBytes = 1000): SandboxPool {
-  return new SandboxPool({ factory, memoryBytes, facts: { publish: () => {} } });
+  return new SandboxPool({ factory, freezer, memoryBytes, facts: { publish: () => {} } });
 }
 
 beforeEach(() => {
   factory = new FakeSandboxFactory();
+  freezer = new IdleFreezer();
   pool = makePool();
 });
 afterEach(() => vi.useRealTimers());
@@ -203,6 +206,27 @@ describe('the pool', () => {
     vi.advanceTimersByTime(2000);
     expect(lease.sandbox.destroyed).toBe('idle');
     await pool.stop();
+  });
+
+  test('freezes what nobody uses, and thaws it for the next', async () => {
+    vi.useFakeTimers();
+    await freezer.start();
+    const version = fakeVersion();
+    const first = await coldLease(version);
+    const [sandbox] = factory.made;
+    vi.advanceTimersByTime(1000);
+    expect(sandbox?.isFrozen).toBe(false);
+    first[Symbol.dispose]();
+    const second = await leaseOf(version);
+    expect(second.start).toBe('warm');
+    second[Symbol.dispose]();
+    vi.advanceTimersByTime(40);
+    expect(sandbox?.isFrozen).toBe(false);
+    vi.advanceTimersByTime(60);
+    expect(sandbox?.isFrozen).toBe(true);
+    expect((await leaseOf(version)).start).toBe('thawed');
+    expect(sandbox?.isFrozen).toBe(false);
+    await freezer.stop();
   });
 
   test('destroys all at the stop and sends the waiters away', async () => {
