@@ -34,7 +34,10 @@ Object.assign(globalThis, { awslambda });
 process.on('uncaughtException', uncaught);
 process.on('unhandledRejection', uncaught);
 
-const warmingUp = setTimeout(async () => (await import('./warm-up.mjs')).warmUp(), stemAgeMs);
+const warmingUp = setTimeout(
+  () => void import('./warm-up.mjs').then(({ warmUp }) => warmUp()),
+  stemAgeMs,
+);
 
 /** @param {import('./load.mjs').InitMessage} message */
 async function init(message) {

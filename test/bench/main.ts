@@ -7,6 +7,7 @@ type Scenario = () => Promise<{
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   invoke: () => import('./invoke.ts'),
+  lane: () => import('./lane.ts'),
 };
 
 const name = process.argv[2] ?? '';

@@ -1,4 +1,7 @@
-import { Queue } from 'bullmq';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { Queue, Worker } from 'bullmq';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { LaneItem } from '../../src/domain/lane.ts';
 import { BullLaneConsumer } from '../../src/queue/lane-consumer.ts';
@@ -23,6 +26,7 @@ beforeEach(async () => {
   redis = await startRedis();
   taken = [];
   producer = new BullLaneProducer(options());
+  await producer.start(never);
   consumer = newConsumer();
 });
 afterEach(async () => {
@@ -96,10 +100,85 @@ describe('a lane', () => {
     await vi.waitFor(() => expect(taken).toHaveLength(1));
     await redis.kill();
     await expect(producer.enqueue(node, item())).rejects.toMatchObject({
+      code: 'unavailable',
       reason: 'lane.unreachable',
     });
     await redis.restart();
-    await vi.waitFor(() => producer.enqueue(node, item()), 15_000);
-    await vi.waitFor(() => expect(taken.length).toBeGreaterThanOrEqual(2), 15_000);
+    const later = item();
+    await vi.waitFor(() => producer.enqueue(node, later), 15_000);
+    await vi.waitFor(() => expect(taken).toHaveLength(2), 15_000);
+    expect(taken[1]).toEqual(later); // what was refused did not run after all
+  });
+
+  test('says so when Redis was never there', async () => {
+    await redis.kill();
+    const early = new BullLaneProducer(options());
+    const refused = { code: 'unavailable', reason: 'lane.unreachable' };
+    await expect(early.start(never)).rejects.toMatchObject(refused);
+    await expect(early.enqueue(node, item())).rejects.toMatchObject(refused);
+    await early.stop();
+  });
+
+  test('does not run twice what Redis took without being able to say so', async () => {
+    await using proxy = await startLossyProxy(redis.socketPath);
+    const far = new BullLaneProducer({ ...options(), redis: { path: proxy.path } });
+    await far.start(never);
+    await far.enqueue(node, item());
+    proxy.loseNextAnswer();
+    const unsure = item();
+    await expect(far.enqueue(node, unsure)).rejects.toMatchObject({ reason: 'lane.unreachable' });
+    const last = item();
+    await vi.waitFor(() => far.enqueue(node, last));
+    await consumer.start(never);
+    await vi.waitFor(() => expect(taken.at(-1)).toEqual(last));
+    expect(taken.filter(({ id }) => id === unsure.id)).toHaveLength(1);
+    await far.stop();
+  });
+
+  test('drops what a worker was taking when it died', async () => {
+    const { redis: connection, keyPrefix: prefix } = options();
+    const dying = { connection, prefix, autorun: false, lockDuration: 1, stalledInterval: 1 };
+    const worker = new Worker(`lane.${node}`, null, dying);
+    await producer.enqueue(node, item());
+    await worker.getNextJob('token');
+    await worker.startStalledCheckTimer();
+    const queue = new Queue(`lane.${node}`, { connection, prefix });
+    await vi.waitFor(async () => expect(await queue.getWaitingCount()).toBe(1)); // it is back
+    await Promise.all([worker.close(true), queue.close()]);
+    const next = item();
+    await producer.enqueue(node, next);
+    await consumer.start(never);
+    await vi.waitFor(() => expect(taken.at(-1)).toEqual(next));
+    expect(taken).toEqual([next]);
+  });
+
+  test('lets its worker stop while Redis is gone', async () => {
+    await consumer.start(never);
+    await redis.kill();
+    await consumer.stop(AbortSignal.timeout(50));
   });
 });
+
+/** Stands between a client and Redis, and can break off when Redis answers. */
+async function startLossyProxy(redisPath: string) {
+  const path = join(dirname(redisPath), 'proxy.sock');
+  let isLossy = false;
+  const server = createServer((client) => {
+    const upstream = connect(redisPath);
+    client.pipe(upstream).on('data', (answer: Buffer) => {
+      if (!isLossy) return void client.write(answer);
+      isLossy = false;
+      client.destroy();
+    });
+    for (const socket of [client, upstream]) socket.on('error', () => {});
+    client.once('close', () => upstream.destroy());
+  }).listen(path);
+  await once(server, 'listening');
+  return {
+    path,
+    loseNextAnswer: () => {
+      isLossy = true;
+    },
+    [Symbol.asyncDispose]: async () => void server.close(),
+  };
+}

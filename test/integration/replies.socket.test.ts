@@ -1,12 +1,17 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HostError } from '../../src/domain/errors.ts';
 import type { InvocationOutcome } from '../../src/domain/invocation.ts';
 import type { ReplyListener, ReplyStream, StartInfo } from '../../src/domain/reply.ts';
+import { encodeFrame } from '../../src/lib/frames.ts';
 import { ReplyClient } from '../../src/replies/reply-client.ts';
+import { encodeId, encodeJson, frame } from '../../src/replies/reply-frames.ts';
 import { ReplyServer } from '../../src/replies/reply-server.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
@@ -31,7 +36,7 @@ beforeEach(async () => {
   ended = Promise.withResolvers();
 });
 afterEach(async () => {
-  await client.stop();
+  await client.stop(never);
   await server.stop();
   await rm(dir, { recursive: true });
 });
@@ -44,6 +49,15 @@ const listener: ReplyListener = {
 
 const expectReply = (body?: Uint8Array) => server.expect(id, node, body, listener);
 const open = (): ReplyStream => client.open(server.address, id);
+
+/** After which the gateway knows the worker's connection. */
+async function otherInvocationUnderWay(): Promise<void> {
+  const otherId = '99999999-1234-4123-8123-123456789abc';
+  const onHead = vi.fn<ReplyListener['onHead']>();
+  server.expect(otherId, node, undefined, { onHead, onChunk() {}, onEnd() {} });
+  client.open(server.address, otherId).head({ status: 200, headers: [] }, info);
+  await vi.waitFor(() => expect(onHead).toHaveBeenCalled());
+}
 
 describe('a reply', () => {
   test('of one turn arrives in one turn', async () => {
@@ -131,6 +145,14 @@ describe('when a side is gone', () => {
     await vi.waitFor(() => expect(stream.cancelled.aborted).toBe(true));
   });
 
+  test('the worker hears that the caller left, also if it has said nothing yet', async () => {
+    await otherInvocationUnderWay();
+    const pending = expectReply();
+    const stream = open();
+    pending.cancel();
+    await vi.waitFor(() => expect(stream.cancelled.aborted).toBe(true));
+  });
+
   test('the worker hears that the caller had left before it began', async () => {
     expectReply().cancel();
     const stream = open();
@@ -140,12 +162,9 @@ describe('when a side is gone', () => {
   });
 
   test('the gateway hears that the worker was lost, also if it had said nothing yet', async () => {
-    const other = new ReplyClient({ node, logger: silentLogger });
-    other
-      .open(server.address, '99999999-1234-4123-8123-123456789abc')
-      .head({ status: 200, headers: [] }, info);
+    await otherInvocationUnderWay();
     expectReply();
-    await other.stop();
+    await client.stop(never);
     expect(await ended.promise).toMatchObject({ reason: 'worker.lost', retryAfterMs: 1000 });
   });
 
@@ -156,6 +175,48 @@ describe('when a side is gone', () => {
     await vi.waitFor(() => expect(told).toHaveLength(1));
     await server.stop();
     await vi.waitFor(() => expect(stream.cancelled.aborted).toBe(true));
+  });
+
+  test('the gateway hears that the worker was lost, also if it broke off in nonsense', async () => {
+    expectReply();
+    const stranger = connect(join(dir, 'r.sock'));
+    stranger.write(encodeFrame(frame.hello, encodeJson({ node })));
+    stranger.write(encodeFrame(frame.end, encodeId(id), Buffer.from('{nonsense')));
+    expect(await ended.promise).toMatchObject({ reason: 'worker.lost' });
+  });
+
+  test('a worker that stops does not wait for a gateway that takes nothing', async () => {
+    const path = join(dir, 'deaf.sock');
+    const accepted = Promise.withResolvers<Socket>();
+    const deaf = createServer((socket) => accepted.resolve(socket.pause())).listen(path);
+    const stream = client.open(`unix:${path}`, id);
+    stream.chunk(Buffer.alloc(16 * 1024 * 1024));
+    const socket = await accepted.promise;
+    await client.stop(AbortSignal.timeout(50));
+    expect(stream.cancelled.aborted).toBe(true);
+    socket.destroy();
+    deaf.close();
+  });
+
+  test('a second gateway does not take the socket from the first', async () => {
+    const second = new ReplyServer({ listen: server.address, logger: silentLogger });
+    await expect(second.start()).rejects.toMatchObject({
+      code: 'conflict',
+      reason: 'replies.in_use',
+    });
+    expectReply();
+    open().end(ok, info);
+    expect(await ended.promise).toEqual(ok);
+  });
+
+  test('a gateway takes over the socket of one that was killed', async () => {
+    const path = join(dir, 'left.sock');
+    const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    await once(spawn(process.execPath, ['-e', script]), 'exit');
+    expect(existsSync(path)).toBe(true);
+    const next = new ReplyServer({ listen: `unix:${path}`, logger: silentLogger });
+    await next.start();
+    await next.stop();
   });
 
   test('a peer that speaks otherwise is cut off, and the others are served', async () => {
