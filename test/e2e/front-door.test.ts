@@ -27,7 +27,7 @@ beforeAll(async () => {
   host.stdout?.on('data', (text: Buffer) => (output += text.toString()));
   host.stderr?.on('data', (text: Buffer) => (output += text.toString()));
   const limit = AbortSignal.timeout(100_000);
-  while (!/^address\s/m.test(output)) await once(host.stdout!, 'data', { signal: limit });
+  while (!/^Ctrl-C/m.test(output)) await once(host.stdout!, 'data', { signal: limit });
   environment['HEARTH_URL'] = /^address\s+(\S+)/m.exec(output)?.[1];
 });
 afterAll(() => rm(dataDir, { recursive: true, force: true }));
