@@ -2,16 +2,19 @@ import { Worker, type ConnectionOptions, type Job } from 'bullmq';
 import type { NodeId } from '../domain/ids.ts';
 import type { LaneHandler } from '../domain/lane.ts';
 import type { Service } from '../domain/service.ts';
-import { decodeLaneItem } from './lane-item-codec.ts';
-import { laneName, reconnectDelayMs, type LaneBatch, type LaneOptions } from './lane.ts';
+import { decodeLaneBatch } from './lane-item-codec.ts';
+import { laneName, reconnectDelayMs, type LaneOptions } from './lane.ts';
 
 export interface LaneConsumerOptions extends LaneOptions {
   readonly node: NodeId;
   readonly handler: LaneHandler;
 }
 
-/** One job after the other, so that items keep their order; a job is over once it is handed on. */
-const concurrency = 1;
+/**
+ * Jobs on their way from Redis at once. With one the node waits for a round trip between any two
+ * (measured: 4,000 requests/s against 10,000 at 64 callers); more than two gain nothing.
+ */
+const concurrency = 2;
 
 /** After Redis was lost; BullMQ's own is 15 s. */
 const retryDelayMs = 200;
@@ -28,8 +31,8 @@ const closeLimitMs = 2000;
 export class BullLaneConsumer implements Service {
   readonly name = 'lane consumer';
   readonly #options: LaneConsumerOptions;
-  #worker: Worker<LaneBatch> | undefined;
-  #isStopping = false;
+  #worker: Worker<unknown> | undefined;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: LaneConsumerOptions) {
     this.#options = options;
@@ -37,15 +40,14 @@ export class BullLaneConsumer implements Service {
 
   async start(signal: AbortSignal): Promise<void> {
     const { redis, keyPrefix, logger, node, handler } = this.#options;
-    const take = async ({ data }: Job<LaneBatch>): Promise<void> =>
-      handler(data.items.map(decodeLaneItem));
+    const take = async ({ data }: Job<unknown>): Promise<void> => handler(decodeLaneBatch(data));
     const connection = {
       ...redis,
       maxRetriesPerRequest: null,
       // Once it is to stop it does not come back, so that what waits for Redis ends.
-      retryStrategy: (times: number) => (this.#isStopping ? null : reconnectDelayMs(times)),
+      retryStrategy: (times: number) => (this.#stopping ? null : reconnectDelayMs(times)),
     } as ConnectionOptions; // its type is narrower
-    const worker = new Worker<LaneBatch>(laneName(node), take, {
+    const worker = new Worker<unknown>(laneName(node), take, {
       prefix: keyPrefix,
       connection,
       runRetryDelay: retryDelayMs,
@@ -59,26 +61,28 @@ export class BullLaneConsumer implements Service {
     this.#worker = worker;
     worker.on('error', (error) => logger.warn({ error, node }, 'The lane is not reachable.'));
     worker.on('failed', (job, error) =>
-      logger.error(
-        { error, node, invocations: job?.data.items.length },
-        'Invocations were dropped.',
-      ),
+      logger.error({ error, node, job: job?.id }, 'The invocations of a job were dropped.'),
     );
     await Promise.race([worker.waitUntilReady(), aborted(signal)]);
   }
 
   /** Takes nothing any more; what it took has been handed on. */
-  async stop(grace: AbortSignal): Promise<void> {
-    const worker = this.#worker;
-    if (!worker) return;
-    this.#isStopping = true;
-    const limit = AbortSignal.any([grace, AbortSignal.timeout(closeLimitMs)]);
-    await Promise.race([worker.close(), aborted(limit)]).catch(() => void this.#cutOff(worker));
+  stop(grace: AbortSignal): Promise<void> {
+    this.#stopping ??= this.#close(grace);
+    return this.#stopping;
   }
 
-  /** `close` can be asked for once only, so its force comes too late: the connections are ended. */
-  async #cutOff(worker: Worker): Promise<void> {
-    await worker.disconnect().catch(() => {}); // broken is as good as closed
+  async #close(grace: AbortSignal): Promise<void> {
+    const worker = this.#worker;
+    if (!worker) return;
+    await worker.pause(true); // also ends its timer, which `close` does not reach if Redis is gone
+    const limit = AbortSignal.any([grace, AbortSignal.timeout(closeLimitMs)]);
+    try {
+      await Promise.race([worker.close(), aborted(limit)]);
+    } catch {
+      // Force given to `close` now would not be heard. What is broken already is as good as ended.
+      worker.disconnect().catch(() => {});
+    }
   }
 }
 

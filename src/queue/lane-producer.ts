@@ -8,14 +8,22 @@ import { GroupCommit } from './group-commit.ts';
 import { encodeLaneItem, type EncodedLaneItem } from './lane-item-codec.ts';
 import { laneName, reconnectDelayMs, type LaneBatch, type LaneOptions } from './lane.ts';
 
-/** Measured (test/bench): more in one job gains nothing, fewer cost a round trip more. */
 const maxBatch = 64;
-const maxInFlight = 2;
+
+/**
+ * Items gather only while the adds are slower than the consumer. With two on their way the adds can
+ * be the faster ones: then 64 callers send jobs of one item, and stay there (test/bench/lane.ts).
+ */
+const maxInFlight = 1;
 
 /** Some seconds of work for one node; who comes then is better told at once. */
 const maxWaiting = 20_000;
 
-const commandTimeoutMs = 1000;
+/**
+ * A Redis that owes an answer and says nothing for so long is given up with its connection, so that
+ * all that waits fails then, not one commit after the other. It is looked for again as ever.
+ */
+const silenceLimitMs = 1000;
 
 /** BullMQ's own log of each lane, which nobody reads, would keep 10,000 entries. */
 const keptEvents = 100;
@@ -45,7 +53,7 @@ export class BullLaneProducer implements LaneProducer, Service {
       replyMapping: 'legacy', // what BullMQ reads
       lazyConnect: true,
       retryStrategy: reconnectDelayMs,
-      commandTimeout: commandTimeoutMs,
+      socketTimeout: silenceLimitMs,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0, // what is unanswered when the connection breaks fails then
     });

@@ -39,6 +39,17 @@ function newConsumer(): BullLaneConsumer {
   return new BullLaneConsumer({ ...options(), node, handler: (items) => taken.push(...items) });
 }
 
+/** Nothing waits, is being taken, or was left behind. */
+async function laneIsEmpty(): Promise<void> {
+  const { redis: connection, keyPrefix: prefix } = options();
+  const queue = new Queue(`lane.${node}`, { connection, prefix });
+  await vi.waitFor(async () => {
+    const counts = await queue.getJobCounts();
+    expect(Object.values(counts).every((count) => count === 0)).toBe(true);
+  });
+  await queue.close();
+}
+
 let items = 0;
 function item(): LaneItem {
   items += 1;
@@ -75,13 +86,7 @@ describe('a lane', () => {
     await consumer.start(never);
     await Promise.all(Array.from({ length: 10 }, () => producer.enqueue(node, item())));
     await vi.waitFor(() => expect(taken).toHaveLength(10));
-    const { redis: connection, keyPrefix: prefix } = options();
-    const queue = new Queue(`lane.${node}`, { connection, prefix });
-    await vi.waitFor(async () => {
-      const counts = await queue.getJobCounts();
-      expect(Object.values(counts).every((count) => count === 0)).toBe(true);
-    });
-    await queue.close();
+    await laneIsEmpty();
   });
 
   test('hands over nothing any more once it was stopped', async () => {
@@ -110,6 +115,25 @@ describe('a lane', () => {
     expect(taken[1]).toEqual(later); // what was refused did not run after all
   });
 
+  test('refuses all that waits when Redis hangs, and runs none of it later but what was sent', async () => {
+    await producer.enqueue(node, item());
+    redis.hang();
+    const waiting = Array.from({ length: 200 }, item);
+    const refused = await Promise.allSettled(waiting.map((one) => producer.enqueue(node, one)));
+    for (const { reason } of refused as PromiseRejectedResult[]) {
+      expect(reason).toMatchObject({ code: 'unavailable', reason: 'lane.unreachable' });
+    }
+    redis.resume();
+    const later = item();
+    await vi.waitFor(() => producer.enqueue(node, later), 15_000);
+    await consumer.start(never);
+    await laneIsEmpty();
+    expect(taken).toContainEqual(later);
+    const sentAlone = waiting[0]; // the others gathered behind it
+    const late = taken.filter(({ id }) => waiting.some((one) => one.id === id));
+    expect(late.every(({ id }) => id === sentAlone?.id)).toBe(true);
+  });
+
   test('says so when Redis was never there', async () => {
     await redis.kill();
     const early = new BullLaneProducer(options());
@@ -130,8 +154,9 @@ describe('a lane', () => {
     const last = item();
     await vi.waitFor(() => far.enqueue(node, last));
     await consumer.start(never);
-    await vi.waitFor(() => expect(taken.at(-1)).toEqual(last));
+    await laneIsEmpty();
     expect(taken.filter(({ id }) => id === unsure.id)).toHaveLength(1);
+    expect(taken).toContainEqual(last);
     await far.stop();
   });
 
@@ -148,8 +173,21 @@ describe('a lane', () => {
     const next = item();
     await producer.enqueue(node, next);
     await consumer.start(never);
-    await vi.waitFor(() => expect(taken.at(-1)).toEqual(next));
+    await laneIsEmpty();
     expect(taken).toEqual([next]);
+  });
+
+  test('drops a job that no gateway wrote, and serves on', async () => {
+    await consumer.start(never);
+    const { redis: connection, keyPrefix: prefix } = options();
+    const queue = new Queue(`lane.${node}`, { connection, prefix });
+    await queue.add('batch', { items: [{ id: 'of another version' }] });
+    await queue.add('batch', null);
+    await queue.close();
+    const next = item();
+    await producer.enqueue(node, next);
+    await vi.waitFor(() => expect(taken).toEqual([next]));
+    await laneIsEmpty();
   });
 
   test('lets its worker stop while Redis is gone', async () => {

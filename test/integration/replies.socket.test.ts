@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HostError } from '../../src/domain/errors.ts';
 import type { InvocationOutcome } from '../../src/domain/invocation.ts';
@@ -217,6 +217,15 @@ describe('when a side is gone', () => {
     const next = new ReplyServer({ listen: `unix:${path}`, logger: silentLogger });
     await next.start();
     await next.stop();
+  });
+
+  test('nobody but its own user reaches the socket, nor the folder made for it', async () => {
+    const path = join(dir, 'gateway', 'r.sock');
+    const guarded = new ReplyServer({ listen: `unix:${path}`, logger: silentLogger });
+    await guarded.start();
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect((await stat(dirname(path))).mode & 0o777).toBe(0o700);
+    await guarded.stop();
   });
 
   test('a peer that speaks otherwise is cut off, and the others are served', async () => {

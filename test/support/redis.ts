@@ -8,6 +8,10 @@ export interface RunningRedis {
   readonly socketPath: string;
   /** As a crash would end it. */
   kill(): Promise<void>;
+  /** It answers nothing any more, though its connections stay. */
+  hang(): void;
+  /** It goes on where it hung. */
+  resume(): void;
   /** On the same socket, with nothing of what it held. */
   restart(): Promise<void>;
   /** Kills it and removes its folder. Idempotent. */
@@ -38,7 +42,9 @@ export async function startRedis(): Promise<RunningRedis> {
   };
   try {
     await restart();
-    return { socketPath, kill, restart, stop };
+    const hang = () => void server?.kill('SIGSTOP');
+    const resume = () => void server?.kill('SIGCONT');
+    return { socketPath, kill, hang, resume, restart, stop };
   } catch (error) {
     await stop();
     throw error;

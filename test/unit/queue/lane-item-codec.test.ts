@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LaneItem } from '../../../src/domain/lane.ts';
 import {
+  decodeLaneBatch,
   decodeLaneItem,
   encodeLaneItem,
   type EncodedLaneItem,
@@ -31,3 +32,10 @@ test('an item comes out of its JSON as it went in, whatever its body', () => {
     }),
   );
 });
+
+test.each([null, 5, {}, { items: {} }, { items: [null] }, { items: [{ id: 'alone' }] }])(
+  'a job of %j is refused in words, not run in part',
+  (data) => {
+    expect(() => decodeLaneBatch(data)).toThrow('no gateway of this version');
+  },
+);
