@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { defaultScratchBytes } from './config/function-config.ts';
+import { defaultScratchBytes } from './config/function/resources.ts';
 import type { HostConfig } from './config/host-config.ts';
 import { findOciRuntime } from './containers/oci-runtime.ts';
 import { IdleFreezer } from './containers/idle-freezer.ts';

@@ -1,0 +1,66 @@
+import { Type, type Static } from 'typebox';
+import type { FunctionSpec } from '../../domain/function.ts';
+import { timeoutLimitMs } from '../../domain/limits.ts';
+import { parseBytes, parseDuration } from '../../lib/units.ts';
+import type { Problems } from './problems.ts';
+
+/** Of a function that does not say; also that of stems, which can serve only such functions. */
+export const defaultScratchBytes = 64 * 1024 * 1024;
+
+/** What one sandbox of the function may have. */
+export const resourceKeys = {
+  memory: Type.Optional(
+    Type.String({
+      default: '128Mi',
+      description: 'Memory of a sandbox, 64Mi to 32Gi. There is no swap.',
+    }),
+  ),
+  cpu: Type.Optional(
+    Type.Number({
+      default: 1,
+      minimum: 0.05,
+      maximum: 64,
+      description: 'Processors of a sandbox; 0.5 is half of one.',
+    }),
+  ),
+  timeout: Type.Optional(
+    Type.String({
+      default: '30s',
+      description: 'From acceptance to answer, 100ms to 15m. Then the sandbox is killed.',
+    }),
+  ),
+  concurrency: Type.Optional(
+    Type.Integer({
+      default: 1,
+      minimum: 1,
+      maximum: 1000,
+      description: 'Invocations that one sandbox serves at once.',
+    }),
+  ),
+  scratch: Type.Optional(
+    Type.String({
+      default: '64Mi',
+      description: 'Size of /tmp, 1Mi to 10Gi; what is in it counts as memory.',
+    }),
+  ),
+};
+
+const schema = Type.Object(resourceKeys);
+
+export function readResources(
+  config: Static<typeof schema>,
+  problems: Problems,
+): Pick<FunctionSpec, 'memoryBytes' | 'cpu' | 'timeoutMs' | 'concurrency' | 'scratchBytes'> {
+  const { memory = '128Mi', cpu = 1, timeout = '30s', concurrency = 1, scratch } = config;
+  const scratchText = scratch ?? String(defaultScratchBytes);
+  return {
+    memoryBytes: problems.quantity('memory', memory, parseBytes, ['64Mi', '32Gi']),
+    cpu,
+    timeoutMs: problems.quantity('timeout', timeout, parseDuration, [
+      '100ms',
+      `${timeoutLimitMs}ms`,
+    ]),
+    concurrency,
+    scratchBytes: problems.quantity('scratch', scratchText, parseBytes, ['1Mi', '10Gi']),
+  };
+}
