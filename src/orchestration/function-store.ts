@@ -9,7 +9,7 @@ import {
   newRedis,
   redisUnavailable,
   type RedisConnectionOptions,
-} from './redis-connection.ts';
+} from '../lib/redis-connection.ts';
 import { redisKeys } from './redis-keys.ts';
 
 /**

@@ -7,9 +7,9 @@ import {
   newRedis,
   redisUnavailable,
   type RedisConnectionOptions,
-} from './redis-connection.ts';
+} from '../lib/redis-connection.ts';
 import { redisKeys } from './redis-keys.ts';
-import { Repeating } from './repeating.ts';
+import { Repeating } from '../lib/repeating.ts';
 
 /** How often a node says that it is there, and how often a gateway looks. */
 export const heartbeatMs = 1_000;

@@ -8,9 +8,9 @@ import {
   newRedis,
   redisUnavailable,
   type RedisConnectionOptions,
-} from './redis-connection.ts';
+} from '../lib/redis-connection.ts';
 import { redisKeys } from './redis-keys.ts';
-import { Repeating } from './repeating.ts';
+import { Repeating } from '../lib/repeating.ts';
 
 export interface RedisNodeDirectoryOptions extends RedisConnectionOptions {
   readonly lookIntervalMs?: number;

@@ -43,7 +43,7 @@ export async function connect(client: Redis, signal: AbortSignal): Promise<void>
 export function redisUnavailable(cause: unknown): HostError {
   return new HostError(
     'unavailable',
-    'orchestration.redis_unavailable',
+    'redis.unavailable',
     'Redis did not answer: check that it runs and accepts writes.',
     { cause, retryAfterMs: 1_000 },
   );
