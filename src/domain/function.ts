@@ -1,4 +1,5 @@
 import type { Digest } from './ids.ts';
+import type { RecordStore } from './record-store.ts';
 
 /** Language runtimes with a base image of their own. */
 export const runtimes = ['node24'] as const;
@@ -50,18 +51,8 @@ export interface FunctionRecord {
   readonly versions: readonly FunctionVersion[];
 }
 
-/**
- * Where functions are recorded. Reads are answered from a mirror in memory that follows every
- * change in the cluster; writes are durable when they resolve.
- */
-export interface FunctionStore {
-  get(name: string): FunctionRecord | undefined;
-  list(): readonly FunctionRecord[];
-  /** @throws HostError `conflict` when the stored revision is not `record.revision - 1`. */
-  put(record: FunctionRecord): Promise<void>;
-  /** Idempotent. Resolves to whether there was one. */
-  remove(name: string): Promise<boolean>;
-}
+/** Where functions are recorded. */
+export type FunctionStore = RecordStore<FunctionRecord>;
 
 /** The version that serves. */
 export function liveVersion(record: FunctionRecord): FunctionVersion {

@@ -1,13 +1,20 @@
 /** Every key and channel of this module. Braces keep what one script touches in one cluster slot. */
 export const redisKeys = (prefix: string) => ({
-  /** Hash: function's name → JSON of its FunctionRecord. */
-  functionRecords: `${prefix}{functions}:records`,
-  /** Counter: the number of the last change. */
-  functionSequence: `${prefix}{functions}:sequence`,
-  /** Channel: `<number> <name> <JSON of the record, or nothing>`. */
-  functionChanges: `${prefix}{functions}:changes`,
   /** Set: ids of nodes that have announced themselves and have not been seen to expire. */
   nodeIds: `${prefix}{nodes}:ids`,
   /** String with an expiry: JSON of the NodeInfo. */
   node: (id: string) => `${prefix}{nodes}:node:${id}`,
+});
+
+/** What is defined by users and kept for good. */
+export type RecordKind = 'functions' | 'keys' | 'secrets';
+
+/** Where the records of one kind are. */
+export const recordKeys = (prefix: string, kind: RecordKind) => ({
+  /** Hash: name → JSON of the record. */
+  records: `${prefix}{${kind}}:records`,
+  /** Counter: the number of the last change. */
+  sequence: `${prefix}{${kind}}:sequence`,
+  /** Channel: `<number> <name> <JSON of the record, or nothing>`. */
+  changes: `${prefix}{${kind}}:changes`,
 });

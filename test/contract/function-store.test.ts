@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { RedisFunctionStore } from '../../src/orchestration/function-store.ts';
+import type { FunctionRecord } from '../../src/domain/function.ts';
+import { RedisRecordStore } from '../../src/orchestration/redis-record-store.ts';
 import { MemoryFunctionStore } from '../support/memory-function-store.ts';
 import { startRedis, type RunningRedis } from '../support/redis.ts';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -18,9 +19,10 @@ describe('on a real Redis', () => {
   });
   afterAll(() => redis.stop());
 
-  functionStoreContract('RedisFunctionStore', async () => {
+  functionStoreContract('RedisRecordStore', async () => {
     stores += 1;
-    const store = new RedisFunctionStore({
+    const store = new RedisRecordStore<FunctionRecord>({
+      kind: 'functions',
       redis: { path: redis.socketPath },
       keyPrefix: `test${stores}:`,
       logger: silentLogger,

@@ -1,8 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { FunctionRecord } from '../../src/domain/function.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
 import type { Service } from '../../src/domain/service.ts';
-import { RedisFunctionStore } from '../../src/orchestration/function-store.ts';
+import { RedisRecordStore } from '../../src/orchestration/redis-record-store.ts';
 import { NodeAnnouncement } from '../../src/orchestration/node-announcement.ts';
 import { RedisNodeDirectory } from '../../src/orchestration/node-directory.ts';
 import { digestOf, recordOf, specOf } from '../support/function-records.ts';
@@ -28,6 +29,7 @@ beforeEach(() => {
 });
 
 const connection = () => ({ redis: { path: redis.socketPath }, keyPrefix, logger: silentLogger });
+const newStore = () => new RedisRecordStore<FunctionRecord>({ ...connection(), kind: 'functions' });
 const newDirectory = () => new RedisNodeDirectory({ ...connection(), lookIntervalMs: 10 });
 const soon = { timeout: 10_000, interval: 5 };
 
@@ -42,15 +44,15 @@ describe('function store', () => {
   const hello = specOf('hello');
 
   it('reads at its start what others have put', async () => {
-    await using writer = await started(new RedisFunctionStore(connection()));
+    await using writer = await started(newStore());
     await writer.put(recordOf(hello));
-    await using reader = await started(new RedisFunctionStore(connection()));
+    await using reader = await started(newStore());
     expect(reader.list()).toEqual([recordOf(hello)]);
   });
 
   it('follows what others put and remove', async () => {
-    await using writer = await started(new RedisFunctionStore(connection()));
-    await using reader = await started(new RedisFunctionStore(connection()));
+    await using writer = await started(newStore());
+    await using reader = await started(newStore());
     await writer.put(recordOf(hello));
     await vi.waitFor(() => expect(reader.get('hello')?.revision).toBe(1), soon);
     await reader.put(recordOf(hello, 2, digestOf('b')));
@@ -60,7 +62,7 @@ describe('function store', () => {
   });
 
   it('reads everything again after its connection was lost', async () => {
-    await using store = await started(new RedisFunctionStore(connection()));
+    await using store = await started(newStore());
     await store.put(recordOf(specOf('gone')));
     // While nobody is told: as if it had happened in the time without a connection.
     await admin.hset(`${keyPrefix}{functions}:records`, 'hello', JSON.stringify(recordOf(hello)));
@@ -72,8 +74,9 @@ describe('function store', () => {
   });
 
   it('does not start without Redis', async () => {
-    const store = new RedisFunctionStore({
+    const store = new RedisRecordStore<FunctionRecord>({
       ...connection(),
+      kind: 'functions',
       redis: { path: `${redis.socketPath}.none` },
     });
     const start = store.start(AbortSignal.timeout(5_000));

@@ -1,16 +1,16 @@
 import { HostError } from '../domain/errors.ts';
-import type { FunctionRecord, FunctionStore } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
+import type { RecordStore, StoredRecord } from '../domain/record-store.ts';
 import type { Service } from '../domain/service.ts';
 import type { Redis } from 'ioredis';
-import { FunctionMirror, type FunctionSnapshot } from './function-mirror.ts';
 import {
   connect,
   newRedis,
   redisUnavailable,
   type RedisConnectionOptions,
 } from '../lib/redis-connection.ts';
-import { redisKeys } from './redis-keys.ts';
+import { RecordMirror, type RecordSnapshot } from './record-mirror.ts';
+import { recordKeys, type RecordKind } from './redis-keys.ts';
 
 /**
  * KEYS records, sequence. ARGV channel, name, the record's JSON, the revision that it replaces.
@@ -36,25 +36,33 @@ return sequence`;
 const snapshotScript = `
 return { redis.call('GET', KEYS[2]) or '0', redis.call('HVALS', KEYS[1]) }`;
 
+export interface RedisRecordStoreOptions extends RedisConnectionOptions {
+  readonly kind: RecordKind;
+}
+
 /**
- * Functions in the durable Redis, mirrored in memory. While Redis is away the mirror answers with
- * what it knows; when it is back, everything is read again.
+ * Records of one kind in the durable Redis, mirrored in memory. While Redis is away the mirror
+ * answers with what it knows; when it is back, everything is read again.
  */
-export class RedisFunctionStore implements FunctionStore, Service {
-  readonly name = 'function-store';
-  readonly #mirror = new FunctionMirror();
-  readonly #keys: ReturnType<typeof redisKeys>;
+export class RedisRecordStore<R extends StoredRecord> implements RecordStore<R>, Service {
+  readonly name: string;
+  readonly #kind: RecordKind;
+  readonly #mirror = new RecordMirror<R>();
+  readonly #keys: ReturnType<typeof recordKeys>;
   readonly #logger: Logger;
   readonly #commands: Redis;
   readonly #changes: Redis;
   #loading: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(options: RedisConnectionOptions) {
-    this.#keys = redisKeys(options.keyPrefix);
+  constructor(options: RedisRecordStoreOptions) {
+    const { kind } = options;
+    this.name = `store of ${kind}`;
+    this.#kind = kind;
+    this.#keys = recordKeys(options.keyPrefix, kind);
     this.#logger = options.logger;
-    this.#commands = newRedis(options, 'functions');
-    this.#changes = newRedis(options, 'changes of functions');
+    this.#commands = newRedis(options, kind);
+    this.#changes = newRedis(options, `changes of ${kind}`);
     this.#changes.on('message', (_channel: string, message: string) => this.#onChange(message));
   }
 
@@ -63,7 +71,7 @@ export class RedisFunctionStore implements FunctionStore, Service {
     this.#changes.on('ready', () => {
       this.#follow().catch((error: unknown) => {
         if (this.#stopped) return;
-        this.#logger.warn({ error }, 'The functions could not be read; trying again.');
+        this.#logger.warn({ error, kind: this.#kind }, 'Records could not be read; trying again.');
         this.#changes.disconnect(true);
       });
     });
@@ -76,22 +84,22 @@ export class RedisFunctionStore implements FunctionStore, Service {
     this.#commands.disconnect();
   }
 
-  get(name: string): FunctionRecord | undefined {
+  get(name: string): R | undefined {
     return this.#mirror.get(name);
   }
 
-  list(): readonly FunctionRecord[] {
+  list(): readonly R[] {
     return this.#mirror.list();
   }
 
-  async put(record: FunctionRecord): Promise<void> {
+  async put(record: R): Promise<void> {
     const { name, revision } = record;
     const sequence = await this.#run(putScript, name, JSON.stringify(record), `${revision - 1}`);
     if (sequence === 0) {
       throw new HostError(
         'conflict',
-        'functions.conflict',
-        `Function "${name}" was changed by someone else at the same time; try again.`,
+        `${this.#kind}.conflict`,
+        `"${name}" was changed by someone else at the same time; try again.`,
       );
     }
     this.#mirror.apply({ sequence, name, record });
@@ -107,7 +115,7 @@ export class RedisFunctionStore implements FunctionStore, Service {
   /** Subscribes before it reads, so that no change falls between the two. */
   #follow(): Promise<void> {
     const follow = async () => {
-      await this.#changes.subscribe(this.#keys.functionChanges);
+      await this.#changes.subscribe(this.#keys.changes);
       await this.#mirror.load(() => this.#readAll());
     };
     this.#loading = this.#loading.then(follow, follow);
@@ -116,23 +124,23 @@ export class RedisFunctionStore implements FunctionStore, Service {
     });
   }
 
-  async #readAll(): Promise<FunctionSnapshot> {
-    const { functionRecords, functionSequence } = this.#keys;
-    const reply = await this.#commands.eval(snapshotScript, 2, functionRecords, functionSequence);
-    const [sequence, records] = reply as [string, string[]];
-    return { sequence: Number(sequence), records: records.map(parseRecord) };
+  async #readAll(): Promise<RecordSnapshot<R>> {
+    const { records, sequence } = this.#keys;
+    const reply = await this.#commands.eval(snapshotScript, 2, records, sequence);
+    const [number, texts] = reply as [string, string[]];
+    return { sequence: Number(number), records: texts.map((json) => JSON.parse(json) as R) };
   }
 
   #onChange(message: string): void {
     const [sequence = '', name = ''] = message.split(' ', 2);
     const json = message.slice(sequence.length + name.length + 2);
-    const record = json === '' ? undefined : parseRecord(json);
+    const record = json === '' ? undefined : (JSON.parse(json) as R);
     this.#mirror.apply({ sequence: Number(sequence), name, record });
   }
 
   async #run(script: string, name: string, ...args: string[]): Promise<number> {
-    const { functionRecords, functionSequence, functionChanges } = this.#keys;
-    const keysAndArgs = [functionRecords, functionSequence, functionChanges, name, ...args];
+    const { records, sequence, changes } = this.#keys;
+    const keysAndArgs = [records, sequence, changes, name, ...args];
     try {
       return Number(await this.#commands.eval(script, 2, ...keysAndArgs));
     } catch (cause) {
@@ -140,5 +148,3 @@ export class RedisFunctionStore implements FunctionStore, Service {
     }
   }
 }
-
-const parseRecord = (json: string): FunctionRecord => JSON.parse(json) as FunctionRecord;

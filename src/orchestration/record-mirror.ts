@@ -1,38 +1,38 @@
-import type { FunctionRecord } from '../domain/function.ts';
+import type { StoredRecord } from '../domain/record-store.ts';
 
 /** One write, numbered in the order in which the store made them. No record: it was removed. */
-export interface FunctionChange {
+export interface RecordChange<R> {
   readonly sequence: number;
   readonly name: string;
-  readonly record: FunctionRecord | undefined;
+  readonly record: R | undefined;
 }
 
 /** All records as they were after the change with this number. */
-export interface FunctionSnapshot {
+export interface RecordSnapshot<R> {
   readonly sequence: number;
-  readonly records: readonly FunctionRecord[];
+  readonly records: readonly R[];
 }
 
 /**
  * The records as this process knows them. A change may come twice (as this process's own write and
  * as news of it) and late; an older one never replaces a newer one.
  */
-export class FunctionMirror {
-  #records = new Map<string, FunctionRecord>();
+export class RecordMirror<R extends StoredRecord> {
+  #records = new Map<string, R>();
   /** The newest change of each name since the snapshot; also of removed ones, until the next. */
   #sequences = new Map<string, number>();
   #snapshotSequence = 0;
-  #changesWhileLoading: FunctionChange[] | undefined;
+  #changesWhileLoading: RecordChange<R>[] | undefined;
 
-  get(name: string): FunctionRecord | undefined {
+  get(name: string): R | undefined {
     return this.#records.get(name);
   }
 
-  list(): readonly FunctionRecord[] {
+  list(): readonly R[] {
     return [...this.#records.values()];
   }
 
-  apply(change: FunctionChange): void {
+  apply(change: RecordChange<R>): void {
     this.#changesWhileLoading?.push(change);
     const newest = this.#sequences.get(change.name) ?? this.#snapshotSequence;
     if (change.sequence <= newest) return;
@@ -45,8 +45,8 @@ export class FunctionMirror {
    * Replaces everything by a snapshot and the changes that came while it was read. One at a time.
    * The snapshot is believed even if its number is lower: the store may have been restored.
    */
-  async load(read: () => Promise<FunctionSnapshot>): Promise<void> {
-    const changes: FunctionChange[] = [];
+  async load(read: () => Promise<RecordSnapshot<R>>): Promise<void> {
+    const changes: RecordChange<R>[] = [];
     this.#changesWhileLoading = changes;
     try {
       const { sequence, records } = await read();

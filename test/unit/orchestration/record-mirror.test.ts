@@ -1,21 +1,23 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FunctionRecord } from '../../../src/domain/function.ts';
-import { FunctionMirror, type FunctionChange } from '../../../src/orchestration/function-mirror.ts';
+import { RecordMirror, type RecordChange } from '../../../src/orchestration/record-mirror.ts';
 import { recordOf, specOf } from '../../support/function-records.ts';
+
+type Change = RecordChange<FunctionRecord>;
 
 /** A store's history: which name is written (or removed) by the change of each number. */
 const history = fc
   .array(fc.record({ name: fc.constantFrom('a', 'b', 'c'), removes: fc.boolean() }))
   .map((writes) =>
-    writes.map(({ name, removes }, index): FunctionChange => {
+    writes.map(({ name, removes }, index): Change => {
       const sequence = index + 1;
       const record = removes ? undefined : recordOf(specOf(name), sequence);
       return { sequence, name, record };
     }),
   );
 
-function after(changes: readonly FunctionChange[]): FunctionRecord[] {
+function after(changes: readonly Change[]): FunctionRecord[] {
   const records = new Map<string, FunctionRecord>();
   for (const { name, record } of changes) {
     if (record) records.set(name, record);
@@ -27,7 +29,7 @@ function after(changes: readonly FunctionChange[]): FunctionRecord[] {
 const byName = (records: readonly FunctionRecord[]) =>
   records.toSorted((a, b) => a.name.localeCompare(b.name));
 
-describe('FunctionMirror', () => {
+describe('RecordMirror', () => {
   it('ends as the store whatever the order, and however often, it hears of changes', () => {
     fc.assert(
       fc.property(
@@ -41,7 +43,7 @@ describe('FunctionMirror', () => {
           ),
         ),
         ([changes, heard]) => {
-          const mirror = new FunctionMirror();
+          const mirror = new RecordMirror<FunctionRecord>();
           for (const change of heard) mirror.apply(change);
           expect(byName(mirror.list())).toEqual(byName(after(changes)));
         },
@@ -54,7 +56,7 @@ describe('FunctionMirror', () => {
       fc.asyncProperty(history, fc.nat(), fc.nat(), async (changes, taken, arrived) => {
         const at = taken % (changes.length + 1);
         const until = arrived % (changes.length + 1);
-        const mirror = new FunctionMirror();
+        const mirror = new RecordMirror<FunctionRecord>();
         await mirror.load(async () => {
           for (const change of changes.slice(0, until)) mirror.apply(change);
           return { sequence: at, records: after(changes.slice(0, at)) };
@@ -66,7 +68,7 @@ describe('FunctionMirror', () => {
   });
 
   it('believes a snapshot of a store that was set back', async () => {
-    const mirror = new FunctionMirror();
+    const mirror = new RecordMirror<FunctionRecord>();
     mirror.apply({ sequence: 9, name: 'a', record: recordOf(specOf('a'), 9) });
     await mirror.load(async () => ({ sequence: 1, records: [recordOf(specOf('a'))] }));
     expect(mirror.get('a')?.revision).toBe(1);
@@ -75,7 +77,7 @@ describe('FunctionMirror', () => {
   });
 
   it('keeps what it has when the snapshot cannot be read', async () => {
-    const mirror = new FunctionMirror();
+    const mirror = new RecordMirror<FunctionRecord>();
     mirror.apply({ sequence: 1, name: 'a', record: recordOf(specOf('a')) });
     const load = mirror.load(() => Promise.reject(new Error('away')));
     await expect(load).rejects.toThrow('away');
