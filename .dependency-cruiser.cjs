@@ -13,6 +13,8 @@ const libraryHomes = {
   commander: 'cli',
   'tar-stream': '(images|cli|gateway)',
   pino: 'telemetry',
+  'prom-client': 'telemetry',
+  'eventsource-parser': 'cli',
   typebox: '(config|gateway)',
   'jsonc-parser': 'config',
 };

@@ -18,6 +18,8 @@ import type { Logger } from './domain/logger.ts';
 import type { NodeInfo } from './domain/node.ts';
 import type { Service } from './domain/service.ts';
 import { FactBus } from './events/fact-bus.ts';
+import { FactRelay } from './events/fact-relay.ts';
+import { FactStream } from './events/fact-stream.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createImages, type Images } from './images/index.ts';
 import { minimalEnv } from './lib/exec.ts';
@@ -44,6 +46,7 @@ import { ensureRootKey, RootKeyAuthenticator } from './security/root-key.ts';
 import { strictProfile } from './security/strict-profile.ts';
 import { EmbeddedRedis } from './supervisor/embedded-redis.ts';
 import { HostProcess } from './supervisor/host-process.ts';
+import { FactMetrics } from './telemetry/fact-metrics.ts';
 import { FileLogStore } from './telemetry/log-store.ts';
 import { logFacts } from './telemetry/log-facts.ts';
 import { mountPlan } from './volumes/mount-plan.ts';
@@ -81,6 +84,10 @@ export async function createGatewayHost(
   const lane = new BullLaneProducer(fast);
   const logs = new FileLogStore({ dir: paths.logs });
   const { packages, provider } = imagesOf(config);
+  const relay = new FactRelay({ ...fast, bus: facts, source: `gateway/${config.hostname}` });
+  const feed = new FactStream(fast);
+  const metrics = new FactMetrics();
+  feed.subscribe(metrics.count);
   const gateway = createGateway({
     listen: config.listen,
     functions,
@@ -90,6 +97,8 @@ export async function createGatewayHost(
     nodes,
     place: placeFunction,
     logs,
+    feed,
+    metrics,
     authenticator: new RootKeyAuthenticator(key),
     logger,
   });
@@ -97,7 +106,16 @@ export async function createGatewayHost(
   facts.subscribe(({ type, data }) => {
     if (type === 'function.removed') void logs.remove(data.functionName);
   });
-  const services = new ServiceGroup('gateway', [functions, nodes, replies, lane, logs, gateway]);
+  const services = new ServiceGroup('gateway', [
+    feed,
+    relay,
+    functions,
+    nodes,
+    replies,
+    lane,
+    logs,
+    gateway,
+  ]);
   return Object.defineProperty(services, 'address', {
     get: () => gateway.address,
   }) as ServiceGroup & { readonly address: string };
@@ -176,7 +194,9 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
   const announcement = new NodeAnnouncement({ ...fast, node });
+  const relay = new FactRelay({ ...fast, bus: facts, source: `worker/${node.id}` });
   return new ServiceGroup('worker', [
+    relay,
     new Leftovers(cgroups, facts),
     workspace,
     namespaces,

@@ -12,6 +12,7 @@ export function handler({ text, top = 3 }: Document, _context: unknown, callback
   for (const [word] of text.toLowerCase().matchAll(/[\p{L}\p{N}']+/gu)) {
     counts.set(word, (counts.get(word) ?? 0) + 1);
   }
+  console.log(`${counts.size} distinct words`);
   const most = [...counts].toSorted(([, a], [, b]) => b - a).slice(0, top);
   callback(null, { distinct: counts.size, most: Object.fromEntries(most) });
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EventSourceParserStream, type EventSourceMessage } from 'eventsource-parser/stream';
 import { HostError } from '../domain/errors.ts';
 
 export interface ApiClientOptions {
@@ -55,6 +56,18 @@ export class ApiClient {
 
   async json<T>(path: string, init?: RequestInit): Promise<T> {
     return (await (await this.request(path, init)).json()) as T;
+  }
+
+  /** An answer of server-sent events, each as it comes, until the host ends it. */
+  async *events(
+    path: string,
+    headers: Record<string, string> = {},
+  ): AsyncGenerator<EventSourceMessage> {
+    const { body } = await this.request(path, { headers });
+    const messages = body
+      ?.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new EventSourceParserStream());
+    if (messages) yield* messages;
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {

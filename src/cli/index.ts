@@ -4,6 +4,7 @@ import { HostError } from '../domain/errors.ts';
 import { ApiClient, ApiError } from './api-client.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { eventsCommand } from './commands/events.ts';
 import { gatewayCommand, workerCommand } from './commands/host.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { invokeCommand } from './commands/invoke.ts';
@@ -52,6 +53,7 @@ function program(context: CommandContext): Command {
     lsCommand,
     inspectCommand,
     logsCommand,
+    eventsCommand,
     rmCommand,
   ];
   for (const command of commands) root.addCommand(command(context).exitOverride());

@@ -35,12 +35,16 @@ export interface Facts {
     readonly number: number;
   };
   'function.removed': { readonly functionName: string };
+  /** So many facts of this process did not reach the stream of the cluster. */
+  'facts.lost': { readonly count: number };
 }
 
 export type FactType = keyof Facts;
 
-/** One fact as a listener gets it; `type` tells what `data` is. */
-export type Fact = { [T in FactType]: { readonly type: T; readonly data: Facts[T] } }[FactType];
+/** One fact as a listener gets it; `type` tells what `data` is. `timeMs`: epoch milliseconds. */
+export type Fact = {
+  [T in FactType]: { readonly type: T; readonly timeMs: number; readonly data: Facts[T] };
+}[FactType];
 
 /** Must not block; what it throws is counted and goes no further. */
 export type FactListener = (fact: Fact) => void;
@@ -48,4 +52,27 @@ export type FactListener = (fact: Fact) => void;
 /** Publishing never throws and never waits: a broken listener cannot break a publisher. */
 export interface FactPublisher {
   publish<T extends FactType>(type: T, data: Facts[T]): void;
+}
+
+/** A fact with its place in the stream of the whole cluster. */
+export interface StreamedFact {
+  /** Its place: later facts have greater ids, see `isAfter`. Fit for `Last-Event-ID`. */
+  readonly id: string;
+  /** The process that published it, such as `worker/node-1a2b`. */
+  readonly source: string;
+  readonly fact: Fact;
+}
+
+/** The facts of every process of the cluster, the newest of them kept. */
+export interface FactFeed {
+  /**
+   * Each fact from now on, in order. The listener must not block; what it throws goes no further.
+   * Returns what ends the subscription. Facts may be missed while Redis is away.
+   */
+  subscribe(listener: (fact: StreamedFact) => void): () => void;
+  /**
+   * The kept facts after a place, oldest first, at most `limit` or a few more. An id that is no
+   * longer kept, or of no shape, gives the oldest. @throws HostError `unavailable`.
+   */
+  after(id: string, limit: number): Promise<readonly StreamedFact[]>;
 }

@@ -28,5 +28,7 @@ export interface LogStore {
   append(entry: LogEntry): void;
   /** Oldest first. Lines appended before the call by this process are included. */
   read(query: LogQuery): Promise<readonly LogEntry[]>;
+  /** What `read` gives, then each line as it is written, none twice, until the signal aborts. */
+  follow(query: LogQuery, signal: AbortSignal): AsyncIterable<LogEntry>;
   remove(functionName: string): Promise<void>;
 }

@@ -5,8 +5,13 @@ import type { Fact, FactListener, FactPublisher, FactType, Facts } from '../doma
  * every fact; nothing is kept, so who subscribes later has missed what was before.
  */
 export class FactBus implements FactPublisher {
+  readonly #now: () => number;
   #listeners: readonly FactListener[] = [];
   #failures = 0;
+
+  constructor({ now = Date.now }: { readonly now?: () => number } = {}) {
+    this.#now = now;
+  }
 
   /** Calls of listeners that threw. */
   get failures(): number {
@@ -14,7 +19,7 @@ export class FactBus implements FactPublisher {
   }
 
   publish<T extends FactType>(type: T, data: Facts[T]): void {
-    const fact = { type, data } as Fact;
+    const fact = { type, timeMs: this.#now(), data } as Fact;
     for (const listener of this.#listeners) {
       try {
         listener(fact);

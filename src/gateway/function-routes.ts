@@ -6,16 +6,17 @@ import type { FunctionDeployer } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
 import type { FunctionRecord, FunctionStore } from '../domain/function.ts';
 import { packageLimitBytes } from '../domain/limits.ts';
-import type { LogStore } from '../domain/log.ts';
+import type { LogQuery, LogStore } from '../domain/log.ts';
 import type { Authenticator } from '../domain/principal.ts';
 import { deployment, functionDetails, functionSummary, logLine } from './function-views.ts';
 import { readPackageConfig } from './package-config.ts';
 import { requireKey } from './require-key.ts';
+import { EventStreams } from './server-sent-events.ts';
 
 export interface FunctionRoutesOptions {
   readonly functions: FunctionStore;
   readonly deployer: FunctionDeployer;
-  readonly logs: Pick<LogStore, 'read'>;
+  readonly logs: Pick<LogStore, 'read' | 'follow'>;
   readonly authenticator: Authenticator;
 }
 
@@ -34,6 +35,10 @@ const logsQuerySchema = Type.Object({
     maximum: 10_000,
     description: 'The newest so many.',
   }),
+  follow: Type.Boolean({
+    default: false,
+    description: 'Then go on with what is written, as server-sent events.',
+  }),
 });
 
 type LogsQuery = Static<typeof logsQuerySchema>;
@@ -41,6 +46,7 @@ type LogsQuery = Static<typeof logsQuerySchema>;
 /** Management of functions, `/v1/functions…`. Every route needs a key. */
 export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOptions): void {
   const { functions, deployer, logs, authenticator } = options;
+  const streams = new EventStreams(app);
 
   app.addHook('onRequest', (request, _reply, done) => {
     requireKey(authenticator, request.headers.authorization);
@@ -81,22 +87,29 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
   app.get<ByName & { Querystring: LogsQuery }>(
     '/v1/functions/:name/logs',
     { schema: { querystring: logsQuerySchema } },
-    (request) => readLogs(find(functions, request.params.name), request.query, logs),
+    async (request, reply) => {
+      const { name } = find(functions, request.params.name);
+      const query = logQuery(name, request.query);
+      if (!request.query.follow) return { entries: (await logs.read(query)).map(logLine) };
+      const stream = streams.open(reply);
+      try {
+        for await (const entry of logs.follow(query, stream.ended)) {
+          stream.send({ data: logLine(entry) });
+        }
+      } finally {
+        stream.close();
+      }
+    },
   );
 }
 
-async function readLogs(
-  { name: functionName }: FunctionRecord,
-  { invocation, since, limit }: LogsQuery,
-  logs: Pick<LogStore, 'read'>,
-) {
-  const entries = await logs.read({
+function logQuery(functionName: string, { invocation, since, limit }: LogsQuery): LogQuery {
+  return {
     functionName,
     limit,
     ...(invocation === undefined ? {} : { invocationId: invocation }),
     ...(since === undefined ? {} : { sinceMs: since }),
-  });
-  return { entries: entries.map(logLine) };
+  };
 }
 
 /** Where the caller reached us, by its own word. */

@@ -9,10 +9,13 @@ import type { Logger } from '../domain/logger.ts';
 import type { NodeDirectory } from '../domain/node.ts';
 import { formatBytes } from '../lib/units.ts';
 import { errorHeaders, hostErrorAnswer } from './error-answer.ts';
+import { eventRoutes, type EventRoutesOptions } from './event-routes.ts';
 import { functionRoutes, type FunctionRoutesOptions } from './function-routes.ts';
 import { noNodes } from './invocations.ts';
+import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
 
-export interface ManagementAppOptions extends FunctionRoutesOptions {
+export interface ManagementAppOptions
+  extends FunctionRoutesOptions, EventRoutesOptions, MetricsRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly logger: Logger;
   /** Makes the server; the listener serves all that the server does not serve by itself. */
@@ -52,6 +55,8 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
     return { status: 'ready', nodes: length };
   });
   app.register(async (scope) => functionRoutes(scope, options));
+  app.register(async (scope) => eventRoutes(scope, options));
+  app.register(async (scope) => metricsRoutes(scope, options));
   return app;
 }
 

@@ -21,6 +21,7 @@ const wording: Readonly<
   'invocation.completed': { level: 'info', message: 'An invocation completed.' },
   'function.deployed': { level: 'info', message: 'A function was deployed.' },
   'function.removed': { level: 'info', message: 'A function was removed.' },
+  'facts.lost': { level: 'warn', message: 'Facts did not reach the stream of the cluster.' },
 };
 
 /** No nesting, so that every fact of a line can be searched for: `runMs`, not `timings.run`. */

@@ -24,6 +24,16 @@ export async function segmentNumbers(folder: string): Promise<number[]> {
 export const segmentPath = (folder: string, number: number): string =>
   join(folder, `${number}.ndjson`);
 
+/** In bytes; 0 when there is none. */
+export async function segmentSize(folder: string, number: number): Promise<number> {
+  try {
+    return (await stat(segmentPath(folder, number))).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+}
+
 /**
  * Appends to one folder's newest segment. One writer a folder. It keeps no file open, so that
  * another process may remove the folder; it is made anew for the next line.
@@ -68,8 +78,7 @@ export class SegmentWriter {
   async #look(): Promise<{ number: number; bytes: number }> {
     const [number] = await segmentNumbers(this.#folder);
     if (number === undefined) return { number: 0, bytes: 0 };
-    const { size } = await stat(segmentPath(this.#folder, number));
-    return { number, bytes: size };
+    return { number, bytes: await segmentSize(this.#folder, number) };
   }
 
   async #removeOld(newest: number): Promise<void> {

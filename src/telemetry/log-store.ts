@@ -1,7 +1,9 @@
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogEntry, LogQuery, LogStore } from '../domain/log.ts';
 import type { Service } from '../domain/service.ts';
+import { endOfLog, followLines, type LogPosition } from './log-follower.ts';
+import { openIfThere } from './open-if-there.ts';
 import { SegmentWriter, segmentNumbers, segmentPath } from './log-segments.ts';
 import { reverseLines } from './reverse-lines.ts';
 
@@ -59,14 +61,18 @@ export class FileLogStore implements LogStore, Service {
 
   async read(query: LogQuery): Promise<readonly LogEntry[]> {
     await this.#written();
-    const entries: LogEntry[] = [];
-    for await (const entry of this.#newestFirst(query.functionName)) {
-      // POLICY: lines are in the order of their times, but for steps of the machine's clock.
-      if (query.sinceMs !== undefined && entry.timeMs < query.sinceMs) break;
-      if (query.invocationId !== undefined && entry.invocationId !== query.invocationId) continue;
-      if (entries.push(entry) >= query.limit) break;
+    return this.#readBefore(await endOfLog(this.#folder(query.functionName)), query);
+  }
+
+  async *follow(query: LogQuery, signal: AbortSignal): AsyncGenerator<LogEntry> {
+    await this.#written();
+    const folder = this.#folder(query.functionName);
+    const end = await endOfLog(folder);
+    yield* await this.#readBefore(end, query);
+    for await (const line of followLines(folder, end, signal)) {
+      const entry = parseEntry(query.functionName, line);
+      if (isOf(query, entry)) yield entry;
     }
-    return entries.toReversed();
   }
 
   async remove(functionName: string): Promise<void> {
@@ -74,6 +80,16 @@ export class FileLogStore implements LogStore, Service {
     await this.#written();
     this.#writers.delete(functionName);
     await rm(this.#folder(functionName), { recursive: true, force: true });
+  }
+
+  async #readBefore(end: LogPosition, query: LogQuery): Promise<readonly LogEntry[]> {
+    const entries: LogEntry[] = [];
+    for await (const entry of this.#newestFirst(query.functionName, end)) {
+      // POLICY: lines are in the order of their times, but for steps of the machine's clock.
+      if (query.sinceMs !== undefined && entry.timeMs < query.sinceMs) break;
+      if (isOf(query, entry) && entries.push(entry) >= query.limit) break;
+    }
+    return entries.toReversed();
   }
 
   #folder(functionName: string): string {
@@ -108,15 +124,15 @@ export class FileLogStore implements LogStore, Service {
     }
   }
 
-  async *#newestFirst(functionName: string): AsyncGenerator<LogEntry> {
+  async *#newestFirst(functionName: string, end: LogPosition): AsyncGenerator<LogEntry> {
     const folder = this.#folder(functionName);
     for (const number of await segmentNumbers(folder)) {
+      if (number > end.segment) continue;
       const file = await openIfThere(segmentPath(folder, number));
       if (!file) continue;
       try {
-        for await (const line of reverseLines(file)) {
-          yield { functionName, ...(JSON.parse(line) as Omit<LogEntry, 'functionName'>) };
-        }
+        const before = number === end.segment ? end.offset : undefined;
+        for await (const line of reverseLines(file, before)) yield parseEntry(functionName, line);
       } finally {
         await file.close();
       }
@@ -124,12 +140,10 @@ export class FileLogStore implements LogStore, Service {
   }
 }
 
-/** The writer removes old segments while others read. */
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+const parseEntry = (functionName: string, line: string): LogEntry => ({
+  functionName,
+  ...(JSON.parse(line) as Omit<LogEntry, 'functionName'>),
+});
+
+const isOf = ({ invocationId }: LogQuery, entry: LogEntry): boolean =>
+  invocationId === undefined || entry.invocationId === invocationId;

@@ -4,11 +4,11 @@ const chunkBytes = 128 * 1024;
 const newline = 0x0a;
 
 /**
- * The complete lines of a file, last first, read from its end as far as they are asked for. What
- * follows the last newline is left out: someone may be writing it now.
+ * The complete lines of a file before a place, by default its end, last first, read as far as they
+ * are asked for. What follows the last newline is left out: someone may be writing it now.
  */
-export async function* reverseLines(file: FileHandle): AsyncGenerator<string> {
-  let { size: position } = await file.stat();
+export async function* reverseLines(file: FileHandle, before?: number): AsyncGenerator<string> {
+  let position = before ?? (await file.stat()).size;
   let rest = Buffer.alloc(0); // the beginning of a line whose end has been given out already
   let sawNewline = false;
   while (position > 0) {

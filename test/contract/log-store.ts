@@ -62,6 +62,32 @@ export function logStoreContract(name: string, create: () => Promise<LogStoreFix
       expect(late.map(({ timeMs }) => timeMs)).toEqual([5, 6]);
     });
 
+    it('follows: first what it reads, then what is appended, nothing twice', async () => {
+      store.append(line(1, { invocationId: 'other' }));
+      for (const time of [2, 3]) store.append(line(time, { invocationId: 'one' }));
+      const ended = new AbortController();
+      const times: number[] = [];
+      for await (const { timeMs } of store.follow({ ...all, invocationId: 'one' }, ended.signal)) {
+        times.push(timeMs);
+        if (timeMs === 3) {
+          store.append(line(4, { invocationId: 'other' }));
+          store.append(line(5, { invocationId: 'one' }));
+        }
+        if (timeMs === 5) ended.abort();
+      }
+      expect(times).toEqual([2, 3, 5]);
+    });
+
+    it('follows a function that has written nothing yet', async () => {
+      const ended = new AbortController();
+      const following = store.follow(all, ended.signal);
+      const first = following[Symbol.asyncIterator]().next();
+      await store.read(all);
+      store.append(line(1));
+      expect(await first).toEqual({ done: false, value: line(1) });
+      ended.abort();
+    });
+
     it('forgets a function that is removed, and may hear of it again', async () => {
       store.append(line(1));
       await store.remove('hello');

@@ -41,7 +41,8 @@ describe('npm start', () => {
     expect(output).toContain(`${dataDir}/root.key`);
   });
 
-  test.each(commands)('is followed by "%s" in the README, which works', async (command) => {
+  const ending = commands.filter((command) => !command.endsWith('# until Ctrl-C'));
+  test.each(ending)('is followed by "%s" in the README, which works', async (command) => {
     const url = environment['HEARTH_URL'] ?? '';
     const here = command.replace('http://127.0.0.1:8080', url);
     const { stdout } = await promisify(execFile)('sh', ['-c', here], {
@@ -50,6 +51,17 @@ describe('npm start', () => {
     });
     if (command.startsWith('curl')) expect(stdout).toBe('Hello, Ada!');
     if (command.includes('invoke')) expect(stdout).toContain('"be":2');
+    if (command.includes('logs')) expect(stdout).toContain('4 distinct words');
+  });
+
+  const following = commands.filter((command) => !ending.includes(command));
+  test.each(following)('is followed by "%s", which prints until Ctrl-C', async (command) => {
+    const options = { cwd: root, env: environment, detached: true };
+    const follower = spawn('sh', ['-c', command], options);
+    const exited = once(follower, 'exit');
+    await once(follower.stdout, 'data', { signal: AbortSignal.timeout(60_000) });
+    process.kill(-follower.pid!, 'SIGINT'); // the terminal sends it to the whole group
+    await exited;
   });
 
   test('ends at Ctrl-C and leaves nothing behind', async () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { FunctionSpec } from '../../src/domain/function.ts';
 import type { LogEntry, LogQuery } from '../../src/domain/log.ts';
@@ -8,6 +9,7 @@ import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
 import { digestOf, recordOf, specOf, preparedImage } from './function-records.ts';
+import { MemoryFactFeed } from './memory-fact-feed.ts';
 import { MemoryFunctionStore } from './memory-function-store.ts';
 import { ScriptedWorker } from './scripted-worker.ts';
 
@@ -23,12 +25,15 @@ export interface Answer {
 export class RunningGateway implements AsyncDisposable {
   readonly worker = new ScriptedWorker();
   readonly functions = new MemoryFunctionStore();
+  readonly feed = new MemoryFactFeed();
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly logQueries: LogQuery[] = [];
   nodes: NodeInfo[] = [{ id: 'node-1', hostname: 'one', memoryBytes: 1, startedAt: '' }];
   /** What a package is built to. */
   builtDigest = digestOf('a');
   logEntries: LogEntry[] = [];
+  /** What following gives: whoever tests it writes into it. */
+  readonly followedLogs = new PassThrough({ objectMode: true });
   readonly gateway: Gateway;
 
   constructor(port = 0) {
@@ -45,12 +50,18 @@ export class RunningGateway implements AsyncDisposable {
       }),
       nodes: { live: () => this.nodes },
       place: placeFunction,
+      feed: this.feed,
+      metrics: { contentType: 'text/plain', render: async () => 'hearth_up 1\n' },
       lane: this.worker,
       replies: this.worker,
       logs: {
         read: async (query) => {
           this.logQueries.push(query);
           return this.logEntries;
+        },
+        follow: (query) => {
+          this.logQueries.push(query);
+          return this.followedLogs;
         },
       },
       authenticator: {

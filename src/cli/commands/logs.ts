@@ -3,18 +3,17 @@ import { parseDuration } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
 
 interface LogsOptions extends JsonOption {
+  readonly follow?: true;
   readonly invocation?: string;
   readonly since?: number;
   readonly limit: number;
 }
 
-interface LogLines {
-  readonly entries: readonly {
-    readonly timeMs: number;
-    readonly stream: 'stdout' | 'stderr';
-    readonly text: string;
-    readonly invocationId?: string;
-  }[];
+interface LogLine {
+  readonly timeMs: number;
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+  readonly invocationId?: string;
 }
 
 export function logsCommand({ client, output }: CommandContext): Command {
@@ -24,19 +23,27 @@ export function logsCommand({ client, output }: CommandContext): Command {
     .option('--invocation <id>', 'only of this invocation')
     .option('--since <duration>', 'only of the last so long, such as 10m', duration)
     .option('--limit <lines>', 'the newest so many lines', wholeNumber, 100)
-    .option('--json', 'print the result as JSON')
-    .action(async (name: string, { invocation, since, limit, json }: LogsOptions) => {
+    .option('-f, --follow', 'go on with what it writes, until Ctrl-C')
+    .option('--json', 'print the result as JSON; with --follow a line each')
+    .action(async (name: string, { invocation, since, limit, follow, json }: LogsOptions) => {
       const query = new URLSearchParams({ limit: String(limit) });
       if (invocation !== undefined) query.set('invocation', invocation);
       if (since !== undefined) query.set('since', String(Date.now() - since));
       const path = `/v1/functions/${encodeURIComponent(name)}/logs?${query.toString()}`;
-      const lines = await client.json<LogLines>(path);
-      if (json) return output.json(lines);
-      for (const { timeMs, text, invocationId = '' } of lines.entries) {
-        const time = new Date(timeMs).toISOString();
-        output.out(`${time}  ${invocationId.slice(0, 8).padEnd(8)}  ${text}`);
+      if (follow) {
+        for await (const { data } of client.events(`${path}&follow=true`)) {
+          output.out(json ? data : printed(JSON.parse(data) as LogLine));
+        }
+        return;
       }
+      const lines = await client.json<{ readonly entries: readonly LogLine[] }>(path);
+      if (json) return output.json(lines);
+      for (const line of lines.entries) output.out(printed(line));
     });
+}
+
+function printed({ timeMs, text, invocationId = '' }: LogLine): string {
+  return `${new Date(timeMs).toISOString()}  ${invocationId.slice(0, 8).padEnd(8)}  ${text}`;
 }
 
 function duration(text: string): number {

@@ -6,12 +6,12 @@ const removed = { functionName: 'hello' };
 
 describe('FactBus', () => {
   it('gives every listener every fact, in the order of subscribing', () => {
-    const bus = new FactBus();
+    const bus = new FactBus({ now: () => 5 });
     const heard: [string, Fact][] = [];
     bus.subscribe((fact) => heard.push(['first', fact]));
     bus.subscribe((fact) => heard.push(['second', fact]));
     bus.publish('function.removed', removed);
-    const fact = { type: 'function.removed', data: removed };
+    const fact = { type: 'function.removed', timeMs: 5, data: removed };
     expect(heard).toEqual([
       ['first', fact],
       ['second', fact],

@@ -1,0 +1,67 @@
+import type { FastifyInstance } from 'fastify';
+import { Type, type Static } from 'typebox';
+import { cloudEvent } from '../domain/cloud-event.ts';
+import type { FactFeed, StreamedFact } from '../domain/facts.ts';
+import type { Authenticator } from '../domain/principal.ts';
+import { passes } from './event-filter.ts';
+import { requireKey } from './require-key.ts';
+import { EventStreams } from './server-sent-events.ts';
+
+export interface EventRoutesOptions {
+  readonly feed: FactFeed;
+  readonly authenticator: Authenticator;
+}
+
+/** Facts that one who resumes is given at once; who has missed more asks again from there. */
+const resumeLimit = 10_000;
+
+const querySchema = Type.Object({
+  type: Type.Optional(
+    Type.String({ description: 'Types, separated by commas; `sandbox.*` is all of a kind.' }),
+  ),
+  function: Type.Optional(Type.String({ description: 'Only what concerns this function.' })),
+});
+
+interface EventsRequest {
+  readonly Querystring: Static<typeof querySchema>;
+  readonly Headers: { readonly 'last-event-id'?: string };
+}
+
+/** `GET /events`: the facts of the cluster as CloudEvents in server-sent events. Needs a key. */
+export function eventRoutes(
+  app: FastifyInstance,
+  { feed, authenticator }: EventRoutesOptions,
+): void {
+  const streams = new EventStreams(app);
+
+  app.get<EventsRequest>(
+    '/events',
+    { schema: { querystring: querySchema } },
+    async (request, reply) => {
+      requireKey(authenticator, request.headers.authorization);
+      const { type, function: functionName } = request.query;
+      const filter = { types: type === undefined ? [] : type.split(','), functionName };
+      const lastId = request.headers['last-event-id'];
+      // Subscribed before the kept ones are read: so that none falls between the two.
+      const early: StreamedFact[] = [];
+      let tell = (fact: StreamedFact): void => void early.push(fact);
+      const unsubscribe = feed.subscribe((fact) => tell(fact));
+      try {
+        const kept = lastId === undefined ? [] : await feed.after(lastId, resumeLimit);
+        const stream = streams.open(reply);
+        tell = (streamed) => {
+          if (!passes(filter, streamed.fact)) return;
+          stream.send({ id: streamed.id, event: streamed.fact.type, data: cloudEvent(streamed) });
+        };
+        const told = new Set(kept.map(({ id }) => id));
+        for (const fact of kept) tell(fact);
+        for (const fact of early) if (!told.has(fact.id)) tell(fact);
+        stream.ended.addEventListener('abort', unsubscribe, { once: true });
+        if (stream.ended.aborted) unsubscribe();
+      } catch (error) {
+        unsubscribe();
+        throw error;
+      }
+    },
+  );
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import type { Facts, FactType, StreamedFact } from '../../../src/domain/facts.ts';
+import { FactMetrics } from '../../../src/telemetry/fact-metrics.ts';
+import { CappedLabels } from '../../../src/telemetry/capped-labels.ts';
+
+function streamed<T extends FactType>(type: T, data: Facts[T]): StreamedFact {
+  return { id: '1-1.0', source: 'worker/one', fact: { type, timeMs: 0, data } } as StreamedFact;
+}
+
+const completed = (outcome: 'ok' | 'timeout'): StreamedFact =>
+  streamed('invocation.completed', {
+    invocationId: 'an-id',
+    functionName: 'hello',
+    version: 'sha256:00',
+    outcome,
+    start: 'warm',
+    timings: { queue: 1, run: 40 },
+  });
+
+describe('the metrics page', () => {
+  test('counts invocations by function, outcome and start, and how long they took', async () => {
+    const metrics = new FactMetrics();
+    for (const fact of [completed('ok'), completed('ok'), completed('timeout')]) {
+      metrics.count(fact);
+    }
+    const page = await metrics.render();
+    const labels = 'function="hello",outcome="ok",start="warm"';
+    expect(page).toContain(`hearth_invocations_total{${labels}} 2`);
+    expect(page).toContain('hearth_invocation_duration_seconds_count{function="hello"} 3');
+    expect(page).toContain(
+      'hearth_invocation_duration_seconds_bucket{le="0.05",function="hello"} 3',
+    );
+    expect(page).toContain('hearth_invocation_phase_seconds_bucket{le="0.001",phase="queue"} 3');
+  });
+
+  test('counts sandboxes made and destroyed, and facts that were lost where they were', async () => {
+    const metrics = new FactMetrics();
+    const sandbox = { sandboxId: 's', functionName: 'hello', version: 'sha256:00' } as const;
+    metrics.count(
+      streamed('sandbox.created', { ...sandbox, start: 'stem', createMs: 1, initMs: 2 }),
+    );
+    metrics.count(streamed('sandbox.destroyed', { ...sandbox, reason: 'idle', invocations: 1 }));
+    metrics.count(streamed('facts.lost', { count: 7 }));
+    const page = await metrics.render();
+    expect(page).toContain('hearth_sandboxes_created_total{function="hello",start="stem"} 1');
+    expect(page).toContain('hearth_sandboxes_destroyed_total{reason="idle"} 1');
+    expect(page).toContain('hearth_facts_lost_total{source="worker/one"} 7');
+  });
+
+  test('is OpenMetrics: a type for it, and an end', async () => {
+    const metrics = new FactMetrics();
+    expect(metrics.contentType).toContain('application/openmetrics-text');
+    expect((await metrics.render()).trimEnd().endsWith('# EOF')).toBe(true);
+  });
+});
+
+test('a label keeps its first values, and counts all further ones as one', () => {
+  const labels = new CappedLabels(2);
+  expect(['a', 'b', 'c', 'a', 'd'].map((value) => labels.of(value))).toEqual([
+    'a',
+    'b',
+    'other',
+    'a',
+    'other',
+  ]);
+});
