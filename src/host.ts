@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defaultScratchBytes } from './config/function/resources.ts';
 import type { HostConfig } from './config/host-config.ts';
+import { OciEngine } from './containers/oci-engine.ts';
 import { findOciRuntime } from './containers/oci-runtime.ts';
 import { IdleFreezer } from './containers/idle-freezer.ts';
 import { Leftovers } from './containers/leftovers.ts';
@@ -146,15 +147,19 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const logs = new FileLogStore({ dir: paths.logs });
   const images = imagesOf(config);
   const roots = new RootMounts(workspace.rootsDir);
-  const maker = new ContainerMaker({
+  const engine = new OciEngine({
     runtime: await findOciRuntime(config.ociRuntime),
+    cgroups,
+    cgroupsPath,
+    bundlesDir: workspace.bundlesDir,
+  });
+  const maker = new ContainerMaker({
+    engine,
     profile: strictProfile(process.arch),
     idRanges: new IdRanges(),
     network,
-    cgroups,
-    cgroupsPath,
     roots,
-    bundlesDir: workspace.bundlesDir,
+    tasksDir: workspace.tasksDir,
     logs,
     logger,
   });
@@ -197,7 +202,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const relay = new FactRelay({ ...fast, bus: facts, source: `worker/${node.id}` });
   return new ServiceGroup('worker', [
     relay,
-    new Leftovers(cgroups, facts),
+    new Leftovers(engine, cgroups, facts),
     workspace,
     namespaces,
     network,

@@ -1,33 +1,28 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerMount, IdRangeProvider, SecurityProfile } from '../domain/container.ts';
+import type { ContainerEngine } from '../domain/container-engine.ts';
 import type { PreparedImage } from '../domain/image.ts';
 import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkProvider } from '../domain/network.ts';
-import type { CgroupTree } from '../linux/index.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
-import { ociSpec } from './oci-spec.ts';
-import type { OciRuntime } from './oci-runtime.ts';
 import type { RootMounts } from './root-mounts.ts';
 import { TaskFolder } from './task-folder.ts';
 
 export interface ContainerMakerOptions {
-  readonly runtime: OciRuntime;
+  readonly engine: ContainerEngine;
   readonly profile: SecurityProfile;
   readonly idRanges: IdRangeProvider;
   readonly network: NetworkProvider;
-  readonly cgroups: CgroupTree;
-  /** As the OCI runtime names the cgroup tree: `/hearth/<node>`. */
-  readonly cgroupsPath: string;
-  readonly roots: RootMounts;
-  readonly bundlesDir: string;
+  readonly roots: Pick<RootMounts, 'lease'>;
+  /** Where folders for the code of stems are made. */
+  readonly tasksDir: string;
   readonly logs: Pick<LogStore, 'append'>;
   readonly logger: Logger;
 }
 
-export interface ContainerOrder {
+export interface MakerOrder {
   readonly image: PreparedImage;
   readonly memoryBytes: number;
   readonly cpu: number;
@@ -45,23 +40,20 @@ export class ContainerMaker {
   }
 
   /** Resolves when the OCI runtime has been started. @throws HostError; nothing is left then. */
-  async make(order: ContainerOrder): Promise<ContainerSandbox> {
-    const { runtime, profile, cgroups, roots, logs, logger } = this.#options;
+  async make(order: MakerOrder): Promise<ContainerSandbox> {
+    const { engine, profile, roots, tasksDir, logs, logger } = this.#options;
     const { image, memoryBytes, cpu } = order;
     const id = randomUUID();
-    const bundleDir = join(this.#options.bundlesDir, id);
     await using stack = new AsyncDisposableStack();
     const ids = stack.use(this.#options.idRanges.lease());
     const network = stack.use(await this.#options.network.lease());
     const root = stack.use(await roots.lease(image));
-    const cgroup = cgroups.create(id, { memoryBytes, cpu, pids: profile.pids });
-    stack.defer(() => cgroup.remove());
-    stack.defer(() => rm(bundleDir, { recursive: true, force: true }));
-    await mkdir(bundleDir, { mode: 0o711 });
     const taskFolder = order.hasTaskFolder
-      ? stack.use(new TaskFolder(join(bundleDir, 'task')))
+      ? stack.use(new TaskFolder(join(tasksDir, id)))
       : undefined;
-    const config = ociSpec({
+    const container = await engine.create({
+      id,
+      limits: { memoryBytes, cpu, pids: profile.pids },
       rootDir: root.path,
       args: image.entrypoint,
       env: image.env,
@@ -71,20 +63,12 @@ export class ContainerMaker {
       ids,
       networkNamespacePath: network.path,
       ...(taskFolder ? { taskDir: taskFolder.path } : {}),
-      ...(runtime.needsCgroupsPath ? { cgroupsPath: `${this.#options.cgroupsPath}/${id}` } : {}),
     });
-    await writeFile(join(bundleDir, 'config.json'), JSON.stringify(config), { mode: 0o600 });
-    const process = runtime.run({
-      id,
-      bundleDir,
-      stateDir: join(bundleDir, 'state'),
-      cgroupProcsFiles: cgroup.procsFiles,
-    });
+    stack.defer(() => container.delete());
     return new ContainerSandbox({
       id,
       memoryBytes,
-      process,
-      cgroup,
+      container,
       taskFolder,
       pids: profile.pids,
       resources: stack.move(),

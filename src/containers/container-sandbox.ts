@@ -1,3 +1,4 @@
+import type { Container, ContainerEnd } from '../domain/container-engine.ts';
 import { HostError } from '../domain/errors.ts';
 import type { SandboxId } from '../domain/ids.ts';
 import type { FunctionError, InvocationOutcome, InvocationRequest } from '../domain/invocation.ts';
@@ -10,18 +11,16 @@ import type {
   Sandbox,
 } from '../domain/sandbox.ts';
 import type { FunctionSpec } from '../domain/function.ts';
-import type { Cgroup } from '../linux/index.ts';
 import { Channel, type ChannelInvocation, type InitMessage } from './channel.ts';
 import { LogLines } from './log-lines.ts';
-import type { ContainerExit, ContainerProcess } from './oci-runtime.ts';
 import type { RootLease } from './root-mounts.ts';
 import type { TaskFolder } from './task-folder.ts';
 
 export interface SandboxParts {
   readonly id: SandboxId;
   readonly memoryBytes: number;
-  readonly process: ContainerProcess;
-  readonly cgroup: Pick<Cgroup, 'freeze' | 'thaw' | 'kill' | 'oomKills' | 'setLimits'>;
+  /** Created, and started here. */
+  readonly container: Container;
   /** Where a stem gets its code; undefined where the code is in the image. */
   readonly taskFolder: TaskFolder | undefined;
   readonly pids: number;
@@ -72,7 +71,8 @@ export class ContainerSandbox implements Sandbox {
     });
     const stray = (stream: 'stdout' | 'stderr') => (piece: Buffer) =>
       (this.#channel.soleLog() ?? this.#strayLog).push(stream, piece);
-    this.#channel = new Channel(parts.process.channel, {
+    const { channel, stdout, stderr } = parts.container.start();
+    this.#channel = new Channel(channel, {
       onHello: () => this.#hello.resolve(),
       onReady: () => this.#ready.resolve(undefined),
       onInitFailed: (error) => this.#ready.resolve(error),
@@ -83,12 +83,9 @@ export class ContainerSandbox implements Sandbox {
       onFatal: () => void this.#end('crashed', { kind: 'crashed' }),
       onStrayOutput: (stream, piece) => stray(stream)(piece),
     });
-    parts.process.stdout.on('data', stray('stdout'));
-    parts.process.stderr.on('data', stray('stderr'));
-    parts.process.exited.then(
-      (exit) => this.#exited(exit),
-      () => this.#exited({ exitCode: 127 }),
-    );
+    stdout.on('data', stray('stdout'));
+    stderr.on('data', stray('stderr'));
+    void parts.container.ended.then((end) => this.#stopped(end));
   }
 
   get destroyed(): DestroyReason | undefined {
@@ -109,10 +106,10 @@ export class ContainerSandbox implements Sandbox {
 
   /** Makes a stem the sandbox of one version: takes over the root, which has its code. */
   specialise(root: RootLease, { memoryBytes, cpu, name }: FunctionSpec): void {
-    const { cgroup, resources, taskFolder, pids } = this.#parts;
+    const { container, resources, taskFolder, pids } = this.#parts;
     resources.use(root);
     taskFolder?.show(`${root.path}/var/task`);
-    cgroup.setLimits({ memoryBytes, cpu, pids });
+    container.update({ memoryBytes, cpu, pids });
     this.#memoryBytes = memoryBytes;
     this.#functionName = name;
   }
@@ -169,11 +166,11 @@ export class ContainerSandbox implements Sandbox {
   }
 
   freeze(): void {
-    if (!this.#ended) this.#parts.cgroup.freeze();
+    if (!this.#ended) this.#parts.container.pause();
   }
 
   thaw(): void {
-    if (!this.#ended) this.#parts.cgroup.thaw();
+    if (!this.#ended) this.#parts.container.resume();
   }
 
   async destroy(reason: DestroyReason): Promise<void> {
@@ -181,13 +178,10 @@ export class ContainerSandbox implements Sandbox {
   }
 
   /** The container ended by itself, or by a `kill` of ours, which has given its reason before. */
-  #exited(exit: ContainerExit): void {
-    if (this.#ended) return;
-    if (this.#parts.cgroup.oomKills() > 0) {
-      void this.#end('out_of_memory', {
-        kind: 'out_of_memory',
-        limitBytes: this.#memoryBytes,
-      });
+  #stopped({ outOfMemory, ...exit }: ContainerEnd): void {
+    if (outOfMemory) {
+      const limitBytes = this.#memoryBytes;
+      void this.#end('out_of_memory', { kind: 'out_of_memory', limitBytes });
     } else {
       void this.#end('crashed', { kind: 'crashed', ...exit });
     }
@@ -205,8 +199,7 @@ export class ContainerSandbox implements Sandbox {
   /** Never rejects. First nothing runs any more, then what it ran on goes. */
   async #giveBack(): Promise<void> {
     try {
-      await this.#parts.cgroup.kill();
-      await this.#parts.process.exited.catch(() => {}); // never started: nothing to wait for
+      await this.#parts.container.kill();
       this.#strayLog.flush();
       await this.#parts.resources.disposeAsync();
     } catch (error) {

@@ -1,3 +1,4 @@
+import type { ContainerEngine } from '../domain/container-engine.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { Service } from '../domain/service.ts';
 import type { CgroupTree } from '../linux/index.ts';
@@ -8,20 +9,26 @@ import type { CgroupTree } from '../linux/index.ts';
  */
 export class Leftovers implements Service {
   readonly name = 'leftovers';
-  readonly #cgroups: CgroupTree;
+  readonly #engine: Pick<ContainerEngine, 'list' | 'remove'>;
+  readonly #cgroups: Pick<CgroupTree, 'remove'>;
   readonly #facts: FactPublisher;
 
-  constructor(cgroups: CgroupTree, facts: FactPublisher) {
+  constructor(
+    engine: Pick<ContainerEngine, 'list' | 'remove'>,
+    cgroups: Pick<CgroupTree, 'remove'>,
+    facts: FactPublisher,
+  ) {
+    this.#engine = engine;
     this.#cgroups = cgroups;
     this.#facts = facts;
   }
 
   async start(): Promise<void> {
-    const names = this.#cgroups.list();
-    if (names.length === 0) return;
-    const processes = await Promise.all(names.map((name) => this.#remove(name)));
+    const ids = this.#engine.list();
+    if (ids.length === 0) return;
+    const processes = await Promise.all(ids.map((id) => this.#engine.remove(id)));
     this.#facts.publish('sandbox.leftovers_removed', {
-      cgroups: names.length,
+      cgroups: ids.length,
       processes: processes.reduce((sum, count) => sum + count, 0),
     });
   }
@@ -29,13 +36,5 @@ export class Leftovers implements Service {
   /** The tree itself goes last: every sandbox has left it by then. */
   async stop(): Promise<void> {
     await this.#cgroups.remove();
-  }
-
-  async #remove(name: string): Promise<number> {
-    const cgroup = this.#cgroups.open(name);
-    const processes = cgroup.processes().length;
-    await cgroup.kill();
-    await cgroup.remove();
-    return processes;
   }
 }

@@ -1,10 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import type { ContainerStreams } from '../domain/container-engine.ts';
 import { HostError } from '../domain/errors.ts';
+import type { SandboxId } from '../domain/ids.ts';
 import { exec, exitOf, minimalEnv, spawnProcess } from '../lib/exec.ts';
 
 export interface RunOptions {
-  readonly id: string;
+  readonly id: SandboxId;
   /** Has `config.json`. */
   readonly bundleDir: string;
   /** Where the runtime keeps its state of this one container; gone with the bundle. */
@@ -13,66 +15,70 @@ export interface RunOptions {
   readonly cgroupProcsFiles: readonly string[];
 }
 
-/** How a container ended, as its exit status tells. */
-export type ContainerExit = { readonly exitCode: number } | { readonly signal: string };
+/** How the runtime ended, which ends as its container does. */
+export type RuntimeExit = { readonly exitCode: number } | { readonly signal: string };
 
-/** A container in the foreground: alive as long as the runtime process that watches it. */
-export interface ContainerProcess {
-  /** Descriptor 3 of the container: one end of a socket pair. */
-  readonly channel: Duplex;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
+export interface RunningRuntime {
+  readonly streams: ContainerStreams;
   /** Rejects when the runtime could not be started at all. */
-  readonly exited: Promise<ContainerExit>;
+  readonly exited: Promise<RuntimeExit>;
 }
 
-/** One OCI runtime, as far as Hearth uses it: everything else is done on the cgroup. */
+/**
+ * The program that makes containers. It is only ever told to run one in the foreground, so that it
+ * lives as long as its container and its exit status tells how that ended: everything else is done
+ * on the cgroup, which is ours.
+ */
 export interface OciRuntime {
-  readonly name: 'crun' | 'runc';
+  readonly name: string;
   readonly version: string;
   /** Does the spec have to name the cgroup? crun leaves it alone, runc cannot. */
   readonly needsCgroupsPath: boolean;
-  run(options: RunOptions): ContainerProcess;
+  run(options: RunOptions): RunningRuntime;
 }
 
 /**
  * Enters the cgroups, then becomes the OCI runtime: so the container is born in them and the
  * runtime need not make any, which saves a third of its time. Node cannot set a child's cgroup.
+ * INVARIANT: without its cgroups nothing starts, also when they vanish at just that moment.
  */
 const enterCgroups =
-  'n=$1; shift; while [ $n -gt 0 ]; do echo $$ > "$1"; shift; n=$((n-1)); done; exec "$@"';
+  'n=$1; shift; while [ $n -gt 0 ]; do echo $$ > "$1" || exit 126; shift; n=$((n-1)); done; exec "$@"';
 
-const globalArgs = {
-  crun: ['--cgroup-manager=disabled'],
-  runc: [],
-} as const;
+/** How one kind of OCI runtime wants to be called. */
+interface Dialect {
+  readonly globalArgs: readonly string[];
+  readonly runArgs: readonly string[];
+  readonly needsCgroupsPath: boolean;
+}
 
-/** runc: keep the state on exit, or it would remove the cgroup before its counters are read. */
-const runArgs = { crun: [], runc: ['--keep'] } as const;
+const dialects: Readonly<Record<string, Dialect>> = {
+  crun: {
+    globalArgs: ['--cgroup-manager=disabled'],
+    runArgs: ['--preserve-fds=1'],
+    needsCgroupsPath: false,
+  },
+  runc: {
+    globalArgs: [],
+    // Keeps the state on exit, or it would remove the cgroup before its counters are read.
+    runArgs: ['--keep', '--preserve-fds=1'],
+    needsCgroupsPath: true,
+  },
+};
 
-export function runtimeArgs(name: 'crun' | 'runc', options: RunOptions): readonly string[] {
-  return [
-    ...globalArgs[name],
-    '--root',
-    options.stateDir,
-    'run',
-    ...runArgs[name],
-    '--preserve-fds=1',
-    '--bundle',
-    options.bundleDir,
-    options.id,
-  ];
+export function runtimeArgs(kind: string, options: RunOptions): readonly string[] {
+  const { globalArgs, runArgs } = dialectOf(kind);
+  const { stateDir, bundleDir, id } = options;
+  return [...globalArgs, '--root', stateDir, 'run', ...runArgs, '--bundle', bundleDir, id];
 }
 
 /** Finds the runtime to use; `auto` prefers crun, which starts three times as fast. */
 export async function findOciRuntime(preference: 'auto' | 'crun' | 'runc'): Promise<OciRuntime> {
   const candidates = preference === 'auto' ? (['crun', 'runc'] as const) : [preference];
   const causes: unknown[] = [];
-  for (const name of candidates) {
+  for (const program of candidates) {
     try {
-      const { stdout } = await exec(name, ['--version'], { timeoutMs: 5000 });
-      const version = /version (\S+)/.exec(stdout)?.[1] ?? 'unknown';
-      return { name, version, needsCgroupsPath: name === 'runc', run: (o) => run(name, o) };
+      return await openOciRuntime(program);
     } catch (cause) {
       causes.push(cause);
     }
@@ -85,29 +91,41 @@ export async function findOciRuntime(preference: 'auto' | 'crun' | 'runc'): Prom
   );
 }
 
-function run(name: 'crun' | 'runc', options: RunOptions): ContainerProcess {
+/** The runtime that a program is, by its own word. @throws HostError when it does not work. */
+export async function openOciRuntime(program: string): Promise<OciRuntime> {
+  const { stdout } = await exec(program, ['--version'], { timeoutMs: 5000 });
+  const [, name = 'unknown', version = 'unknown'] = /^(\S+) version (\S+)/.exec(stdout) ?? [];
+  const { needsCgroupsPath } = dialectOf(name);
+  const run = (options: RunOptions) =>
+    spawnRuntime([program, ...runtimeArgs(name, options)], options);
+  return { name, version, needsCgroupsPath, run };
+}
+
+function dialectOf(kind: string): Dialect {
+  const dialect = dialects[kind];
+  if (dialect) return dialect;
+  throw new HostError(
+    'invalid',
+    'containers.unknown_oci_runtime',
+    `Hearth knows the OCI runtimes ${Object.keys(dialects).join(', ')}, not "${kind}".`,
+  );
+}
+
+function spawnRuntime(command: readonly string[], options: RunOptions): RunningRuntime {
   const files = options.cgroupProcsFiles;
   const child = spawnProcess(
     '/bin/sh',
-    [
-      '-c',
-      enterCgroups,
-      'enter-cgroups',
-      String(files.length),
-      ...files,
-      name,
-      ...runtimeArgs(name, options),
-    ],
+    ['-c', enterCgroups, 'enter-cgroups', String(files.length), ...files, ...command],
     { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: minimalEnv },
   );
   const exited = exitOf(child).then((status) =>
     typeof status === 'number' ? exitFromCode(status) : { signal: status },
   );
-  return { ...streamsOf(child), exited };
+  return { streams: streamsOf(child), exited };
 }
 
 /** Runtimes and shells report a death by signal n as 128 + n. */
-function exitFromCode(code: number): ContainerExit {
+function exitFromCode(code: number): RuntimeExit {
   const signal = code > 128 ? signalNames.get(code - 128) : undefined;
   return signal === undefined ? { exitCode: code } : { signal };
 }
@@ -123,7 +141,7 @@ const signalNames: ReadonlyMap<number, string> = new Map([
   [31, 'SIGSYS'],
 ]);
 
-function streamsOf(child: ChildProcess): Pick<ContainerProcess, 'channel' | 'stdout' | 'stderr'> {
+function streamsOf(child: ChildProcess): ContainerStreams {
   const { stdout, stderr } = child;
   const channel = child.stdio[3];
   if (!stdout || !stderr || !channel || !('write' in channel)) {

@@ -1,19 +1,10 @@
-import type { ContainerMount, IdRange, SecurityProfile } from '../domain/container.ts';
+import type { ContainerMount } from '../domain/container.ts';
+import type { ContainerOrder } from '../domain/container-engine.ts';
 
-export interface OciSpecOptions {
-  readonly rootDir: string;
-  readonly args: readonly string[];
-  readonly env: readonly string[];
-  readonly workingDir: string;
-  readonly mounts: readonly ContainerMount[];
-  readonly profile: SecurityProfile;
-  readonly ids: Pick<IdRange, 'firstId' | 'count'>;
-  readonly networkNamespacePath: string;
-  /** A shared folder that the container sees at /var/task, with what is mounted there later. */
-  readonly taskDir?: string;
+export type OciSpecOptions = Omit<ContainerOrder, 'id' | 'limits'> & {
   /** For a runtime that insists on a cgroup of its own: the one that it shall find made. */
   readonly cgroupsPath?: string;
-}
+};
 
 const ownNamespaces = ['pid', 'ipc', 'uts', 'mount', 'cgroup', 'user'] as const;
 const noCapabilities = {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { bindMount, mountShared, unmount } from '../linux/index.ts';
 
 /**
@@ -23,5 +23,6 @@ export class TaskFolder implements Disposable {
   [Symbol.dispose](): void {
     unmount(this.path, { detach: true }); // the code, if there is any,
     unmount(this.path, { detach: true }); // and the folder
+    rmdirSync(this.path);
   }
 }

@@ -5,7 +5,7 @@ import { mount, unmount } from '../linux/index.ts';
 
 /**
  * The folder under which a worker keeps what its sandboxes need while they live: root mounts,
- * bundles, network namespaces. A file system in memory of the worker's own mount namespace: other
+ * bundles, code of stems, network namespaces. A file system in memory of the worker's own mount namespace: other
  * workers on the machine have another one at the same place, the host sees an empty folder, and
  * the kernel removes it with the worker, however that ends. All of it can be passed through by
  * the mapped ids (0711); what is in it is protected by its own modes.
@@ -14,6 +14,7 @@ export class Workspace implements Service {
   readonly name = 'workspace';
   readonly rootsDir: string;
   readonly bundlesDir: string;
+  readonly tasksDir: string;
   readonly namespacesDir: string;
   readonly #dir: string;
   #mounted = false;
@@ -22,6 +23,7 @@ export class Workspace implements Service {
     this.#dir = dir;
     this.rootsDir = join(dir, 'roots');
     this.bundlesDir = join(dir, 'bundles');
+    this.tasksDir = join(dir, 'tasks');
     this.namespacesDir = join(dir, 'netns');
   }
 
@@ -29,7 +31,7 @@ export class Workspace implements Service {
     await mkdir(this.#dir, { recursive: true, mode: 0o711 });
     mount({ source: 'tmpfs', target: this.#dir, type: 'tmpfs', data: 'mode=0711' });
     this.#mounted = true;
-    for (const dir of [this.rootsDir, this.bundlesDir, this.namespacesDir]) {
+    for (const dir of [this.rootsDir, this.bundlesDir, this.tasksDir, this.namespacesDir]) {
       await mkdir(dir, { mode: 0o711 });
     }
   }

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import type { ContainerLimits } from '../domain/container-engine.ts';
 import { HostError } from '../domain/errors.ts';
 import {
   cgroupLayout,
@@ -9,14 +10,7 @@ import {
 } from './cgroup-layout.ts';
 import { CgroupV1 } from './cgroup-v1.ts';
 import { CgroupV2 } from './cgroup-v2.ts';
-import {
-  removeCgroup,
-  removeUnused,
-  subfolders,
-  writeControl,
-  type Cgroup,
-  type CgroupLimits,
-} from './cgroup.ts';
+import { removeCgroup, removeUnused, subfolders, writeControl, type Cgroup } from './cgroup.ts';
 import { parseMountInfo } from './mounts.ts';
 
 /** Controllers that have to be passed down in a v2 tree; the others are always there. */
@@ -33,7 +27,7 @@ export class CgroupTree {
   }
 
   /** Makes an empty cgroup with its limits in force. */
-  create(name: string, limits: CgroupLimits): Cgroup {
+  create(name: string, limits: ContainerLimits): Cgroup {
     const dirs = this.#controllerDirs(name);
     if (this.#layout.version === 2) this.#passDownControllers(this.#layout.mountPoint);
     for (const dir of dirs) mkdirSync(dir, { recursive: true });

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ContainerLimits, ContainerStats } from '../domain/container-engine.ts';
 import type { Controller } from './cgroup-layout.ts';
 import {
   cpuPeriodUsec,
@@ -11,8 +12,6 @@ import {
   removeCgroup,
   writeControl,
   type Cgroup,
-  type CgroupLimits,
-  type CgroupStats,
 } from './cgroup.ts';
 
 /** A cgroup of version 1: one folder for each controller. */
@@ -28,7 +27,7 @@ export class CgroupV1 implements Cgroup {
     this.procsFiles = [...new Set(Object.values(dirs))].map((dir) => join(dir, 'cgroup.procs'));
   }
 
-  setLimits({ memoryBytes, cpu, pids }: CgroupLimits): void {
+  setLimits({ memoryBytes, cpu, pids }: ContainerLimits): void {
     const { memory } = this.#dirs;
     this.#setMemory(memoryBytes);
     writeControl(memory, 'memory.swappiness', 0);
@@ -63,7 +62,7 @@ export class CgroupV1 implements Cgroup {
     return readKey(this.#dirs.memory, 'memory.oom_control', 'oom_kill');
   }
 
-  stats(): CgroupStats {
+  stats(): ContainerStats {
     const { cpuacct, cpu, memory, pids } = this.#dirs;
     return {
       cpuUsec: Math.round(readNumber(cpuacct, 'cpuacct.usage') / 1000),
@@ -71,6 +70,7 @@ export class CgroupV1 implements Cgroup {
       memoryPeakBytes: readNumber(memory, 'memory.max_usage_in_bytes'),
       pids: readNumber(pids, 'pids.current'),
       throttledUsec: Math.round(readKey(cpu, 'cpu.stat', 'throttled_time') / 1000),
+      oomKills: this.oomKills(),
     };
   }
 

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ContainerLimits, ContainerStats } from '../domain/container-engine.ts';
 import {
   cpuPeriodUsec,
   killAll,
@@ -9,8 +10,6 @@ import {
   removeCgroup,
   writeControl,
   type Cgroup,
-  type CgroupLimits,
-  type CgroupStats,
 } from './cgroup.ts';
 
 /** A cgroup of version 2: one folder. */
@@ -23,7 +22,7 @@ export class CgroupV2 implements Cgroup {
     this.procsFiles = [join(dir, 'cgroup.procs')];
   }
 
-  setLimits({ memoryBytes, cpu, pids }: CgroupLimits): void {
+  setLimits({ memoryBytes, cpu, pids }: ContainerLimits): void {
     writeControl(this.#dir, 'memory.max', memoryBytes);
     if (existsSync(join(this.#dir, 'memory.swap.max'))) {
       writeControl(this.#dir, 'memory.swap.max', 0);
@@ -60,13 +59,14 @@ export class CgroupV2 implements Cgroup {
     return readKey(this.#dir, 'memory.events', 'oom_kill');
   }
 
-  stats(): CgroupStats {
+  stats(): ContainerStats {
     return {
       cpuUsec: readKey(this.#dir, 'cpu.stat', 'usage_usec'),
       memoryBytes: readNumber(this.#dir, 'memory.current'),
       memoryPeakBytes: readNumber(this.#dir, 'memory.peak'),
       pids: readNumber(this.#dir, 'pids.current'),
       throttledUsec: readKey(this.#dir, 'cpu.stat', 'throttled_usec'),
+      oomKills: this.oomKills(),
     };
   }
 

@@ -1,24 +1,8 @@
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ContainerLimits, ContainerStats } from '../domain/container-engine.ts';
 import { HostError } from '../domain/errors.ts';
-
-/** Limits of everything that runs in a cgroup together. There is no swap beyond the memory. */
-export interface CgroupLimits {
-  readonly memoryBytes: number;
-  /** Processors; 0.5 is half of one. */
-  readonly cpu: number;
-  /** Processes and threads. */
-  readonly pids: number;
-}
-
-export interface CgroupStats {
-  readonly cpuUsec: number;
-  readonly memoryBytes: number;
-  readonly memoryPeakBytes: number;
-  readonly pids: number;
-  readonly throttledUsec: number;
-}
 
 /**
  * One cgroup: on cgroup v1 a folder of the same name in several hierarchies. Reads and writes of
@@ -27,7 +11,7 @@ export interface CgroupStats {
 export interface Cgroup {
   /** A process that writes its id into each of them is in, and so are its children. */
   readonly procsFiles: readonly string[];
-  setLimits(limits: CgroupLimits): void;
+  setLimits(limits: ContainerLimits): void;
   /** Soon after the call nothing in it runs any more; the kernel stops each process by itself. */
   freeze(): void;
   isFrozen(): boolean;
@@ -37,8 +21,9 @@ export interface Cgroup {
   kill(): Promise<void>;
   /** Times the kernel killed something in it for want of memory. 0 when it is gone. */
   oomKills(): number;
-  stats(): CgroupStats;
-  /** Removes it; it must be empty. Idempotent. */
+  /** Zeros when it is gone. */
+  stats(): ContainerStats;
+  /** Removes it, and kills what has entered it since it was emptied. Idempotent. */
   remove(): Promise<void>;
 }
 
@@ -90,11 +75,14 @@ export async function until(what: string, dir: string, isSo: () => boolean): Pro
 
 /** SIGKILLs what is in the folder until it is empty. One round may miss what is just being forked. */
 export async function killAll(dir: string): Promise<void> {
-  await until('emptied', dir, () => {
-    const pids = readProcesses(dir);
-    for (const pid of pids) kill(pid);
-    return pids.length === 0;
-  });
+  await until('emptied', dir, () => killOnce(dir) === 0);
+}
+
+/** Gives how many there were. */
+function killOnce(dir: string): number {
+  const pids = readProcesses(dir);
+  for (const pid of pids) kill(pid);
+  return pids.length;
 }
 
 function kill(pid: number): void {
@@ -105,10 +93,17 @@ function kill(pid: number): void {
   }
 }
 
-/** Removes a cgroup and those below it. The kernel may still be busy with the last process's end. */
+/**
+ * Removes a cgroup and those below it. The kernel may still be busy with the last process's end, and
+ * one whose worker was killed may only now be on its way in: it is killed too.
+ */
 export async function removeCgroup(dir: string): Promise<void> {
   for (const entry of subfolders(dir)) await removeCgroup(join(dir, entry));
-  await until('removed', dir, () => isRemoved(dir));
+  await until('removed', dir, () => {
+    if (isRemoved(dir)) return true;
+    killOnce(dir);
+    return false;
+  });
 }
 
 /** Removes what nobody uses any more: the folder that all nodes of the machine share. */
