@@ -4,9 +4,11 @@ import { join } from 'node:path';
 export function dataPaths(dataDir: string) {
   return {
     rootKey: join(dataDir, 'root.key'),
+    masterKey: join(dataDir, 'master.key'),
     nodeId: join(dataDir, 'node-id'),
     images: join(dataDir, 'images'),
     logs: join(dataDir, 'logs'),
+    audit: join(dataDir, 'audit'),
     durableRedis: join(dataDir, 'redis', 'durable.sock'),
     fastRedis: join(dataDir, 'redis', 'fast.sock'),
     replies: join(dataDir, 'gateway', 'replies.sock'),

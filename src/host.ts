@@ -15,6 +15,7 @@ import { StemPool } from './containers/stem-pool.ts';
 import { Workspace } from './containers/workspace.ts';
 import { dataPaths } from './data-paths.ts';
 import type { FunctionRecord } from './domain/function.ts';
+import type { KeyRecord } from './domain/key.ts';
 import type { Logger } from './domain/logger.ts';
 import type { NodeInfo } from './domain/node.ts';
 import type { Service } from './domain/service.ts';
@@ -43,11 +44,16 @@ import { BullLaneProducer } from './queue/lane-producer.ts';
 import { ReplyClient } from './replies/reply-client.ts';
 import { ReplyServer } from './replies/reply-server.ts';
 import { IdRanges } from './security/id-ranges.ts';
-import { ensureRootKey, RootKeyAuthenticator } from './security/root-key.ts';
+import { KeyAuthorizer } from './security/key-authorizer.ts';
+import { MasterKeys } from './security/master-key.ts';
+import { ensureRootSecret } from './security/root-key.ts';
+import { Sealer } from './security/sealer.ts';
+import { StoredKeys } from './security/stored-keys.ts';
 import { strictProfile } from './security/strict-profile.ts';
 import { EmbeddedRedis } from './supervisor/embedded-redis.ts';
 import { HostProcess } from './supervisor/host-process.ts';
 import { FactMetrics } from './telemetry/fact-metrics.ts';
+import { AuditLog } from './telemetry/audit-log.ts';
 import { FileLogStore } from './telemetry/log-store.ts';
 import { logFacts } from './telemetry/log-facts.ts';
 import { mountPlan } from './volumes/mount-plan.ts';
@@ -75,11 +81,14 @@ export async function createGatewayHost(
   logger: Logger,
 ): Promise<Service & { readonly address: string }> {
   const paths = dataPaths(config.dataDir);
-  const key = await ensureRootKey(paths.rootKey);
+  const rootSecret = await ensureRootSecret(paths.rootKey);
+  const sealer = new Sealer(await MasterKeys.open(paths.masterKey));
   const facts = new FactBus();
   const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
   const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
+  const keyRecords = new RedisRecordStore<KeyRecord>({ ...durable, kind: 'keys' });
+  const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
   const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
   const lane = new BullLaneProducer(fast);
@@ -100,10 +109,13 @@ export async function createGatewayHost(
     logs,
     feed,
     metrics,
-    authenticator: new RootKeyAuthenticator(key),
+    keys: new StoredKeys({ records: keyRecords, sealer }),
+    authorizer: new KeyAuthorizer({ rootSecret, records: keyRecords, sealer, logger }),
+    facts,
     logger,
   });
   facts.subscribe(logFacts(logger));
+  facts.subscribe(audit.listen);
   facts.subscribe(({ type, data }) => {
     if (type === 'function.removed') void logs.remove(data.functionName);
   });
@@ -111,6 +123,8 @@ export async function createGatewayHost(
     feed,
     relay,
     functions,
+    keyRecords,
+    audit,
     nodes,
     replies,
     lane,

@@ -6,6 +6,7 @@ import { deployCommand } from './commands/deploy.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { eventsCommand } from './commands/events.ts';
 import { gatewayCommand, workerCommand } from './commands/host.ts';
+import { keyCommand } from './commands/key.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { invokeCommand } from './commands/invoke.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -55,6 +56,7 @@ function program(context: CommandContext): Command {
     logsCommand,
     eventsCommand,
     rmCommand,
+    keyCommand,
   ];
   for (const command of commands) root.addCommand(command(context).exitOverride());
   return root;

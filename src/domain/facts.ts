@@ -37,6 +37,16 @@ export interface Facts {
   'function.removed': { readonly functionName: string };
   /** So many facts of this process did not reach the stream of the cluster. */
   'facts.lost': { readonly count: number };
+  /** Someone used, or tried to use, a route that needs a key. */
+  'audit.request': {
+    readonly requestId: string;
+    /** Empty: no key that checked out. */
+    readonly keyId: string;
+    readonly sourceIp: string;
+    readonly method: string;
+    readonly path: string;
+    readonly status: number;
+  };
 }
 
 export type FactType = keyof Facts;

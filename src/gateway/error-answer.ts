@@ -32,8 +32,10 @@ export function hostErrorAnswer(error: HostError, id: string): ErrorAnswer {
   if (error.retryAfterMs !== undefined) {
     headers['retry-after'] = String(Math.ceil(error.retryAfterMs / 1000));
   }
-  if (code === 'unauthenticated') headers['www-authenticate'] = 'Bearer';
-  const { allow } = error.details;
+  const { allow, challenge } = error.details;
+  if (code === 'unauthenticated') {
+    headers['www-authenticate'] = typeof challenge === 'string' ? challenge : 'Bearer';
+  }
   if (typeof allow === 'string') headers.allow = allow;
   return { status: errorStatus(error), headers, body: { code, reason, message } };
 }

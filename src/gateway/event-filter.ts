@@ -1,4 +1,5 @@
 import type { Fact } from '../domain/facts.ts';
+import { can, everything, type Principal } from '../domain/principal.ts';
 
 /** Which facts a reader of the stream wants. */
 export interface EventFilter {
@@ -13,6 +14,12 @@ export function passes({ types, functionName }: EventFilter, { type, data }: Fac
   return (
     functionName === undefined || ('functionName' in data && data.functionName === functionName)
   );
+}
+
+/** What concerns a function, to who may read it; the host's own, to who may read it all. */
+export function isVisibleTo(principal: Principal, { type, data }: Fact): boolean {
+  if (type === 'audit.request') return can(principal, 'admin', everything);
+  return can(principal, 'read', 'functionName' in data ? data.functionName : everything);
 }
 
 function fits(pattern: string, type: string): boolean {

@@ -2,14 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { cloudEvent } from '../domain/cloud-event.ts';
 import type { FactFeed, StreamedFact } from '../domain/facts.ts';
-import type { Authenticator } from '../domain/principal.ts';
-import { passes } from './event-filter.ts';
-import { requireKey } from './require-key.ts';
+import { isVisibleTo, passes } from './event-filter.ts';
+import { forSome } from './route-access.ts';
 import { EventStreams } from './server-sent-events.ts';
 
 export interface EventRoutesOptions {
   readonly feed: FactFeed;
-  readonly authenticator: Authenticator;
 }
 
 /** Facts that one who resumes is given at once; who has missed more asks again from there. */
@@ -27,18 +25,14 @@ interface EventsRequest {
   readonly Headers: { readonly 'last-event-id'?: string };
 }
 
-/** `GET /events`: the facts of the cluster as CloudEvents in server-sent events. Needs a key. */
-export function eventRoutes(
-  app: FastifyInstance,
-  { feed, authenticator }: EventRoutesOptions,
-): void {
+/** `GET /events`: the facts of the cluster as CloudEvents in server-sent events, those that the caller may read. */
+export function eventRoutes(app: FastifyInstance, { feed }: EventRoutesOptions): void {
   const streams = new EventStreams(app);
 
   app.get<EventsRequest>(
     '/events',
-    { schema: { querystring: querySchema } },
+    { config: forSome('read'), schema: { querystring: querySchema } },
     async (request, reply) => {
-      requireKey(authenticator, request.headers.authorization);
       const { type, function: functionName } = request.query;
       const filter = { types: type === undefined ? [] : type.split(','), functionName };
       const lastId = request.headers['last-event-id'];
@@ -51,6 +45,7 @@ export function eventRoutes(
         const stream = streams.open(reply);
         tell = (streamed) => {
           if (!passes(filter, streamed.fact)) return;
+          if (!isVisibleTo(request.principal, streamed.fact)) return;
           stream.send({ id: streamed.id, event: streamed.fact.type, data: cloudEvent(streamed) });
         };
         const told = new Set(kept.map(({ id }) => id));

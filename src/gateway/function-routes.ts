@@ -7,17 +7,17 @@ import { HostError } from '../domain/errors.ts';
 import type { FunctionRecord, FunctionStore } from '../domain/function.ts';
 import { packageLimitBytes } from '../domain/limits.ts';
 import type { LogQuery, LogStore } from '../domain/log.ts';
-import type { Authenticator } from '../domain/principal.ts';
+import { can } from '../domain/principal.ts';
+import { requireRight } from './callers.ts';
 import { deployment, functionDetails, functionSummary, logLine } from './function-views.ts';
 import { readPackageConfig } from './package-config.ts';
-import { requireKey } from './require-key.ts';
+import { forNamed, forSome } from './route-access.ts';
 import { EventStreams } from './server-sent-events.ts';
 
 export interface FunctionRoutesOptions {
   readonly functions: FunctionStore;
   readonly deployer: FunctionDeployer;
   readonly logs: Pick<LogStore, 'read' | 'follow'>;
-  readonly authenticator: Authenticator;
 }
 
 interface ByName {
@@ -43,15 +43,10 @@ const logsQuerySchema = Type.Object({
 
 type LogsQuery = Static<typeof logsQuerySchema>;
 
-/** Management of functions, `/v1/functions…`. Every route needs a key. */
+/** Management of functions, `/v1/functions…`. */
 export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOptions): void {
-  const { functions, deployer, logs, authenticator } = options;
+  const { functions, deployer, logs } = options;
   const streams = new EventStreams(app);
-
-  app.addHook('onRequest', (request, _reply, done) => {
-    requireKey(authenticator, request.headers.authorization);
-    done();
-  });
 
   // A package is held in memory whole: it is at most 50 MiB, and only holders of a key send one.
   app.addContentTypeParser(
@@ -60,33 +55,39 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     (_request, body, done) => done(null, body),
   );
 
-  app.post('/v1/functions', async (request, reply) => {
+  app.post('/v1/functions', { config: forSome('deploy') }, async (request, reply) => {
     if (!Buffer.isBuffer(request.body)) throw noPackage();
     const spec = parseFunctionConfig(await readPackageConfig(request.body));
+    requireRight(request.principal, 'deploy', spec.name);
     const { record, changed } = await deployer.deploy(spec, Readable.from([request.body]));
     return reply.code(changed ? 201 : 200).send(deployment(record, changed, baseUrl(request)));
   });
 
-  app.get('/v1/functions', (request) => ({
+  app.get('/v1/functions', { config: forSome('read') }, (request) => ({
     functions: functions
       .list()
+      .filter(({ name }) => can(request.principal, 'read', name))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       .map((record) => functionSummary(record, baseUrl(request))),
   }));
 
-  app.get<ByName>('/v1/functions/:name', (request) =>
+  app.get<ByName>('/v1/functions/:name', { config: forNamed('read') }, (request) =>
     functionDetails(find(functions, request.params.name), baseUrl(request)),
   );
 
-  app.delete<ByName>('/v1/functions/:name', async (request, reply) => {
-    const { name } = request.params;
-    if (!(await deployer.remove(name))) throw noFunction(name);
-    return reply.code(204).send();
-  });
+  app.delete<ByName>(
+    '/v1/functions/:name',
+    { config: forNamed('deploy') },
+    async (request, reply) => {
+      const { name } = request.params;
+      if (!(await deployer.remove(name))) throw noFunction(name);
+      return reply.code(204).send();
+    },
+  );
 
   app.get<ByName & { Querystring: LogsQuery }>(
     '/v1/functions/:name/logs',
-    { schema: { querystring: logsQuerySchema } },
+    { config: forNamed('read'), schema: { querystring: logsQuerySchema } },
     async (request, reply) => {
       const { name } = find(functions, request.params.name);
       const query = logQuery(name, request.query);

@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError, toHostError } from '../domain/errors.ts';
 import { liveVersion, type FunctionStore, type FunctionVersion } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
-import type { Authenticator } from '../domain/principal.ts';
-import { requireKey } from './require-key.ts';
+import type { Authorizer } from '../domain/principal.ts';
+import { identify, isPrincipal, requireRight, verified, type Caller } from './callers.ts';
 import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
 import type { Invocations } from './invocations.ts';
@@ -14,7 +14,7 @@ import { requestHead } from './request-head.ts';
 
 export interface InvocationHandlerOptions {
   readonly functions: FunctionStore;
-  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
   readonly bodies: RequestBodies;
   readonly invocations: Invocations;
   readonly isStopping: () => boolean;
@@ -32,25 +32,32 @@ export type InvocationHandler = (
  * bodies reach the function as they were sent, which a router and body parsers would not allow.
  */
 export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
-  const { functions, authenticator, bodies, invocations, isStopping, logger } = options;
+  const { functions, authorizer, bodies, invocations, isStopping, logger } = options;
+
+  /** @throws HostError without a key, or with one that does not allow it. */
+  function identifyFor({ functionName }: InvocationRoute, request: IncomingMessage): Caller {
+    const caller = identify(authorizer, request);
+    if (isPrincipal(caller)) requireRight(caller, 'invoke', functionName);
+    return caller;
+  }
 
   /** @throws HostError for what is not to be invoked. */
   function admit(route: InvocationRoute, request: IncomingMessage): Admission {
-    const { authorization } = request.headers;
-    if (route.trigger === 'event') requireKey(authenticator, authorization);
+    if (route.trigger === 'event') {
+      const caller = identifyFor(route, request);
+      const record = functions.get(route.functionName);
+      if (!record) throw notFound(`There is no function "${route.functionName.slice(0, 80)}".`);
+      return { version: liveVersion(record), caller };
+    }
     const record = functions.get(route.functionName);
     const version = record && liveVersion(record);
-    if (route.trigger === 'event') {
-      if (!version) throw notFound(`There is no function "${route.functionName.slice(0, 80)}".`);
-      return { version, hasKey: true };
-    }
     const http = version?.spec.http;
     if (!version || !http) {
       throw notFound(`There is no HTTP trigger "${route.functionName.slice(0, 80)}".`);
     }
-    if (http.auth === 'key') requireKey(authenticator, authorization);
+    const caller = http.auth === 'key' ? identifyFor(route, request) : undefined;
     requireMethod(request.method ?? '', http.methods);
-    return { version, hasKey: http.auth === 'key' };
+    return { version, caller };
   }
 
   return (route, request, response) => {
@@ -65,11 +72,13 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     } catch (error) {
       return begin(false).fail(toHostError(error));
     }
-    const { version, hasKey } = admission;
+    const { version, caller } = admission;
+    const hasKey = caller !== undefined;
     const answer = begin(hasKey);
     bodies
       .read(request, response)
       .then((received) => {
+        if (caller) requireRight(verified(caller, received), 'invoke', route.functionName);
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
         const head = requestHead(request, route, hasKey);
@@ -81,7 +90,8 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
 
 interface Admission {
   readonly version: FunctionVersion;
-  readonly hasKey: boolean;
+  /** Undefined: anyone may call. */
+  readonly caller: Caller | undefined;
 }
 
 /** Whoever serves GET serves HEAD (RFC 9110, section 9.3.2). */

@@ -5,18 +5,24 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { RequestListener } from 'node:http';
 import { HostError, toHostError } from '../domain/errors.ts';
 import { packageLimitBytes } from '../domain/limits.ts';
+import type { FactPublisher } from '../domain/facts.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NodeDirectory } from '../domain/node.ts';
+import type { Authorizer } from '../domain/principal.ts';
 import { formatBytes } from '../lib/units.ts';
 import { errorHeaders, hostErrorAnswer } from './error-answer.ts';
 import { eventRoutes, type EventRoutesOptions } from './event-routes.ts';
 import { functionRoutes, type FunctionRoutesOptions } from './function-routes.ts';
 import { noNodes } from './invocations.ts';
+import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
+import { forAnyone, guardRoutes } from './route-access.ts';
 
 export interface ManagementAppOptions
-  extends FunctionRoutesOptions, EventRoutesOptions, MetricsRoutesOptions {
+  extends FunctionRoutesOptions, EventRoutesOptions, MetricsRoutesOptions, KeyRoutesOptions {
   readonly nodes: NodeDirectory;
+  readonly authorizer: Authorizer;
+  readonly facts: FactPublisher;
   readonly logger: Logger;
   /** Makes the server; the listener serves all that the server does not serve by itself. */
   readonly createServer: (listener: RequestListener) => Server;
@@ -40,6 +46,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
 
   const app = fastify({
     serverFactory: options.createServer,
+    ajv: { customOptions: { removeAdditional: false } }, // an unknown key is an error, not dropped
     genReqId: () => randomUUID(),
     frameworkErrors: sendError,
     clientErrorHandler: answerBrokenRequest,
@@ -48,8 +55,10 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.setNotFoundHandler((request, reply) => sendError(noRoute(request), request, reply));
   app.removeAllContentTypeParsers();
 
-  app.get('/healthz', () => ({ status: 'ok' }));
-  app.get('/readyz', () => {
+  guardRoutes(app, options);
+
+  app.get('/healthz', { config: forAnyone }, () => ({ status: 'ok' }));
+  app.get('/readyz', { config: forAnyone }, () => {
     const { length } = nodes.live();
     if (length === 0) throw noNodes();
     return { status: 'ready', nodes: length };
@@ -57,6 +66,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => functionRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => metricsRoutes(scope, options));
+  app.register(async (scope) => keyRoutes(scope, options));
   return app;
 }
 

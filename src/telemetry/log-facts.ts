@@ -20,6 +20,7 @@ const wording: Readonly<
   },
   'invocation.completed': { level: 'info', message: 'An invocation completed.' },
   'function.deployed': { level: 'info', message: 'A function was deployed.' },
+  'audit.request': { level: 'debug', message: 'A route that needs a key was used.' },
   'function.removed': { level: 'info', message: 'A function was removed.' },
   'facts.lost': { level: 'warn', message: 'Facts did not reach the stream of the cluster.' },
 };

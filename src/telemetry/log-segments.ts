@@ -5,7 +5,7 @@ import { join } from 'node:path';
 const segmentBytes = 8 * 1024 * 1024;
 
 /** The one that is written and the one before it: 8 to 16 MiB of output are kept. */
-const segmentsKept = 2;
+const defaultSegmentsKept = 2;
 
 const segmentPattern = /^(\d+)\.ndjson$/;
 
@@ -41,12 +41,14 @@ export async function segmentSize(folder: string, number: number): Promise<numbe
 export class SegmentWriter {
   readonly #folder: string;
   readonly #segmentBytes: number;
+  readonly #segmentsKept: number;
   /** Undefined: not looked yet. */
   #newest: { number: number; bytes: number } | undefined;
 
-  constructor(folder: string, limitBytes = segmentBytes) {
+  constructor(folder: string, limitBytes = segmentBytes, segmentsKept = defaultSegmentsKept) {
     this.#folder = folder;
     this.#segmentBytes = limitBytes;
+    this.#segmentsKept = segmentsKept;
   }
 
   /** Not to be called again before it settled. */
@@ -83,7 +85,7 @@ export class SegmentWriter {
 
   async #removeOld(newest: number): Promise<void> {
     const numbers = await segmentNumbers(this.#folder);
-    const old = numbers.filter((number) => number <= newest - segmentsKept);
+    const old = numbers.filter((number) => number <= newest - this.#segmentsKept);
     await Promise.all(old.map((number) => rm(segmentPath(this.#folder, number), { force: true })));
   }
 }

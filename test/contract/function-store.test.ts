@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { FunctionRecord } from '../../src/domain/function.ts';
 import { RedisRecordStore } from '../../src/orchestration/redis-record-store.ts';
-import { MemoryFunctionStore } from '../support/memory-function-store.ts';
+import { MemoryRecordStore } from '../support/memory-record-store.ts';
 import { startRedis, type RunningRedis } from '../support/redis.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { functionStoreContract } from './function-store.ts';
 
-functionStoreContract('MemoryFunctionStore', async () => ({
-  store: new MemoryFunctionStore(),
+functionStoreContract('MemoryRecordStore', async () => ({
+  store: new MemoryRecordStore<FunctionRecord>(),
   close: async () => {},
 }));
 

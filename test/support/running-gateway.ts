@@ -2,18 +2,23 @@ import { once } from 'node:events';
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { FunctionSpec } from '../../src/domain/function.ts';
+import type { FunctionRecord, FunctionSpec } from '../../src/domain/function.ts';
 import type { LogEntry, LogQuery } from '../../src/domain/log.ts';
+import type { Fact } from '../../src/domain/facts.ts';
+import type { KeyRecord } from '../../src/domain/key.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
+import { KeyAuthorizer } from '../../src/security/key-authorizer.ts';
+import { Sealer } from '../../src/security/sealer.ts';
+import { StoredKeys } from '../../src/security/stored-keys.ts';
 import { digestOf, recordOf, specOf, preparedImage } from './function-records.ts';
 import { MemoryFactFeed } from './memory-fact-feed.ts';
-import { MemoryFunctionStore } from './memory-function-store.ts';
+import { MemoryRecordStore } from './memory-record-store.ts';
 import { ScriptedWorker } from './scripted-worker.ts';
 
-export const withKey = { authorization: 'Bearer id:secret' };
+export const withKey = { authorization: 'Bearer root:secret' };
 
 export interface Answer {
   readonly status: number;
@@ -24,8 +29,11 @@ export interface Answer {
 /** A gateway that listens on a free port of the loopback, with everything behind it played. */
 export class RunningGateway implements AsyncDisposable {
   readonly worker = new ScriptedWorker();
-  readonly functions = new MemoryFunctionStore();
   readonly feed = new MemoryFactFeed();
+  readonly functions = new MemoryRecordStore<FunctionRecord>();
+  readonly keyRecords = new MemoryRecordStore<KeyRecord>();
+  readonly keys: StoredKeys;
+  readonly facts: Fact[] = [];
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly logQueries: LogQuery[] = [];
   nodes: NodeInfo[] = [{ id: 'node-1', hostname: 'one', memoryBytes: 1, startedAt: '' }];
@@ -39,6 +47,16 @@ export class RunningGateway implements AsyncDisposable {
   constructor(port = 0) {
     const log = (level: string) => (fields: object, message: string) =>
       this.logged.push({ level, fields, message });
+    const logger = {
+      debug: log('debug'),
+      info: log('info'),
+      warn: log('warn'),
+      error: log('error'),
+    };
+    const key = { id: '00000001', bytes: Buffer.alloc(32, 1) };
+    const sealer = new Sealer({ current: key, find: (id) => (id === key.id ? key : undefined) });
+    const records = this.keyRecords;
+    this.keys = new StoredKeys({ records, sealer });
     this.gateway = createGateway({
       listen: { host: '127.0.0.1', port },
       functions: this.functions,
@@ -64,15 +82,10 @@ export class RunningGateway implements AsyncDisposable {
           return this.followedLogs;
         },
       },
-      authenticator: {
-        authenticate: (header) => (header === withKey.authorization ? { id: 'id' } : undefined),
-      },
-      logger: {
-        debug: log('debug'),
-        info: log('info'),
-        warn: log('warn'),
-        error: log('error'),
-      },
+      keys: this.keys,
+      authorizer: new KeyAuthorizer({ rootSecret: 'secret', records, sealer, logger }),
+      facts: { publish: (type, data) => void this.facts.push({ type, data } as Fact) },
+      logger,
     });
   }
 

@@ -1,16 +1,17 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import type { FunctionRecord } from '../../../src/domain/function.ts';
 import type { Digest } from '../../../src/domain/ids.ts';
 import { createFunctionDeployer } from '../../../src/orchestration/function-deployer.ts';
 import type { ImageProvider } from '../../../src/domain/image.ts';
 import { digestOf, preparedImage, specOf } from '../../support/function-records.ts';
-import { MemoryFunctionStore } from '../../support/memory-function-store.ts';
+import { MemoryRecordStore } from '../../support/memory-record-store.ts';
 
 function setUp(
   build: () => Promise<Digest> = async () => digestOf('a'),
   prepare: ImageProvider['prepare'] = preparedImage,
 ) {
-  const functions = new MemoryFunctionStore();
+  const functions = new MemoryRecordStore<FunctionRecord>();
   const facts: unknown[] = [];
   const deployer = createFunctionDeployer({
     functions,
