@@ -50,7 +50,7 @@ describe('npm start', () => {
       env: environment,
     });
     if (command.startsWith('curl')) expect(stdout).toBe('Hello, Ada!');
-    if (command.includes('invoke')) expect(stdout).toContain('"be":2');
+    if (command.includes('hearth invoke')) expect(stdout).toContain('"be":2');
     if (command.includes('logs')) expect(stdout).toContain('4 distinct words');
   });
 
