@@ -3,14 +3,23 @@
 // dependencies. Does nothing, quietly, when everything is there.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * A Debian package and a program by which it is known to be there.
+ * A Debian package and a program, or the whole path of a file, by which it is known to be there.
  * @typedef {{ readonly program: string, readonly name: string }} SystemPackage
  */
 
@@ -21,6 +30,10 @@ const hostPackages = [
   { program: 'tini-static', name: 'tini' },
   { program: 'ip', name: 'iproute2' },
   { program: 'unshare', name: 'util-linux' },
+  // What base images are made of, beside the npm packages.
+  { program: '/usr/bin/python3', name: 'python3' },
+  { program: '/usr/share/zoneinfo/UTC', name: 'tzdata' },
+  { program: '/etc/ssl/certs/ca-certificates.crt', name: 'ca-certificates' },
 ];
 
 /** What the tests compare with. @type {readonly SystemPackage[]} */
@@ -49,6 +62,7 @@ export function missingPackages(has, { forTests }) {
 
 /** @param {string} program */
 function isOnPath(program) {
+  if (program.startsWith('/')) return existsSync(program);
   // Not every root's PATH has the last two, where Debian keeps nft and ip.
   const path = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`;
   const folders = path.split(delimiter);
@@ -119,6 +133,21 @@ function installSystemPackages(names) {
   }
 }
 
+/**
+ * Functions can run on other versions of Node, whose packages bring a command `node` as well: that
+ * of npm's scripts has to be the host's own.
+ * @param {string} binDir
+ * @param {NodeJS.Architecture} arch
+ */
+export function linkNode(binDir, arch) {
+  const link = join(binDir, 'node');
+  const target = `../node-linux-${arch}/bin/node`;
+  if (!existsSync(join(binDir, target))) return; // the machine's Node has to do
+  if (existsSync(link) && readlinkSync(link) === target) return;
+  rmSync(link, { force: true });
+  symlinkSync(target, link);
+}
+
 const lockFile = join(root, 'package-lock.json');
 const stampFile = join(root, 'node_modules', '.hearth-setup');
 
@@ -179,6 +208,7 @@ function setUp({ forTests, needsRoot }) {
     step(`system packages: ${missing.join(', ')}`, () => installSystemPackages(missing));
   }
   if (!hasNpmPackages()) step('npm packages', installNpmPackages);
+  linkNode(join(root, 'node_modules', '.bin'), process.arch);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

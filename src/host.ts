@@ -23,7 +23,7 @@ import { FactBus } from './events/fact-bus.ts';
 import { FactRelay } from './events/fact-relay.ts';
 import { FactStream } from './events/fact-stream.ts';
 import { createGateway } from './gateway/gateway.ts';
-import { createImages, type Images } from './images/index.ts';
+import { createImages, machinePrograms, type Images } from './images/index.ts';
 import { minimalEnv } from './lib/exec.ts';
 import { ServiceGroup } from './lib/lifecycle.ts';
 import {
@@ -330,6 +330,6 @@ function imagesOf(config: HostConfig): Images {
   return createImages({
     dir: dataPaths(config.dataDir).images,
     runtimeDir: fileURLToPath(new URL('../runtime', import.meta.url)),
-    programs: { node: process.execPath, init: '/usr/bin/tini-static' },
+    programs: machinePrograms(process.arch),
   });
 }

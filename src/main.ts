@@ -5,7 +5,11 @@ import { hostCommands } from './host-commands.ts';
 
 try {
   const config = loadHostConfig(process.env);
-  process.exitCode = await runCli(process.argv.slice(2), { config, host: hostCommands(config) });
+  process.exitCode = await runCli(process.argv.slice(2), {
+    config,
+    host: hostCommands(config),
+    environment: process.env,
+  });
 } catch (error) {
   const { message, cause } = toHostError(error);
   console.error(`error: ${message}`);

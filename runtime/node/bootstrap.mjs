@@ -28,7 +28,10 @@ const channel = new Channel((type, payload) => {
   else if (type === fromHost.grant) grant(payload);
   else if (type === fromHost.init) void init(JSON.parse(payload.toString()));
 });
-channel.send(toHost.hello, json({ protocol: 1, runtime: 'node' }));
+channel.send(
+  toHost.hello,
+  json({ protocol: 1, runtime: process.versions['bun'] ? 'bun' : 'node' }),
+);
 captureOutput(channel, () => current.getStore()?.id);
 Object.assign(globalThis, { awslambda });
 process.on('uncaughtException', uncaught);

@@ -1,4 +1,4 @@
-import { Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { FrameDecoder, frameHeader } from './frames.mjs';
 
 const channelDescriptor = 3;
@@ -8,7 +8,7 @@ const outputBacklogLimitBytes = 2 * 1024 * 1024;
 
 /** The bootstrap's end of the native channel. When the host's end closes, the process exits. */
 export class Channel {
-  #socket = new Socket({ fd: channelDescriptor });
+  #socket = openSocket(channelDescriptor);
   #isCorked = false;
 
   /** @param {(type: number, payload: Buffer) => void} onFrame */
@@ -61,4 +61,12 @@ export class Channel {
     this.#isCorked = false;
     this.#socket.uncork();
   }
+}
+
+/**
+ * Node and Bun have a way each to take a descriptor over.
+ * @param {number} fd
+ */
+function openSocket(fd) {
+  return process.versions['bun'] ? connect(/** @type {any} */ ({ fd })) : new Socket({ fd });
 }

@@ -1,3 +1,4 @@
+import { Console } from 'node:console';
 import { noInvocation, toHost } from './frames.mjs';
 
 /** With the id and the stream's number a LOG frame stays below 64 KiB. */
@@ -12,6 +13,10 @@ const pieceBytes = 64 * 1024 - 16;
 export function captureOutput(channel, currentId) {
   capture(process.stdout, Buffer.from([1]));
   capture(process.stderr, Buffer.from([2]));
+  if (process.versions['bun']) {
+    // Its console writes past the streams.
+    Object.assign(console, new Console(process.stdout, process.stderr));
+  }
 
   /**
    * @param {NodeJS.WriteStream} stream

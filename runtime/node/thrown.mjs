@@ -52,9 +52,18 @@ const loadErrorTypes = new Map([
  * @param {unknown} thrown
  */
 export function describeLoadError(thrown) {
-  const error = describeThrown(thrown);
+  const error = describeThrown(bunSyntaxError(thrown) ?? thrown);
   if (error.type === 'SyntaxError') return { ...error, type: 'Runtime.UserCodeSyntaxError' };
   return { ...error, type: loadErrorTypes.get(codeOf(thrown)) ?? error.type };
+}
+
+/**
+ * Bun throws all that it does not like about a module together.
+ * @param {any} thrown
+ */
+function bunSyntaxError(thrown) {
+  const first = process.versions['bun'] ? (thrown?.errors?.[0] ?? thrown) : undefined;
+  return first?.name === 'BuildMessage' ? new SyntaxError(String(first)) : undefined;
 }
 
 /** @param {any} thrown */

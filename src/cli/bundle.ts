@@ -1,5 +1,6 @@
 import { build, type BuildFailure, type Message } from 'esbuild';
 import { HostError } from '../domain/errors.ts';
+import type { Runtime } from '../domain/function.ts';
 
 /** Files of a bundle by their names; the first is the one to load. */
 export type Bundle = ReadonlyMap<string, Uint8Array>;
@@ -10,12 +11,27 @@ export const bundleEntry = 'index.mjs';
 const requireForModules =
   "import { createRequire as hearthRequire } from 'node:module'; const require = hearthRequire(import.meta.url);";
 
+/** Runtimes whose functions are bundled, with the language level that they know. */
+const targets: Partial<Record<Runtime, string>> = {
+  node22: 'node22',
+  node24: 'node24',
+  node26: 'node26',
+  bun1: 'es2024',
+};
+
+/** What Bun brings; other runtimes have nothing of these names. */
+const bunModules = ['bun', 'bun:*'];
+
+export function isBundled(runtime: Runtime): boolean {
+  return runtime in targets;
+}
+
 /**
  * A TypeScript or JavaScript entry with everything it imports as one module and its source map.
  * The same sources give the same bytes, wherever the folder is.
  * @throws HostError `invalid` with each problem's file, line and column.
  */
-export async function bundle(dir: string, entry: string): Promise<Bundle> {
+export async function bundle(dir: string, entry: string, runtime: Runtime): Promise<Bundle> {
   try {
     const { outputFiles } = await build({
       absWorkingDir: dir,
@@ -25,7 +41,8 @@ export async function bundle(dir: string, entry: string): Promise<Bundle> {
       write: false,
       platform: 'node',
       format: 'esm',
-      target: 'node24',
+      target: targets[runtime] ?? 'esnext',
+      external: runtime === 'bun1' ? bunModules : [],
       sourcemap: 'linked',
       legalComments: 'none',
       charset: 'utf8',

@@ -9,6 +9,8 @@ export interface CommandContext {
   readonly output: Output;
   readonly host: HostCommands;
   readonly config: HostConfig;
+  /** The caller's own, for tools that are run for them. */
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 /** `--json` stands with every command that prints a result. */

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parseFunctionConfig, withEntry } from '../config/function-config.ts';
+import { parseFunctionConfig } from '../config/function-config.ts';
 import { HostError } from '../domain/errors.ts';
-import type { ApiClient } from './api-client.ts';
-import { bundle, bundleEntry } from './bundle.ts';
+import type { CommandContext } from './context.ts';
+import { packageFiles } from './package-files.ts';
 import { packageTar } from './package-tar.ts';
 
 const configFile = 'hearth.json';
@@ -20,16 +20,15 @@ export interface Deployment {
   readonly packageBytes: number;
 }
 
-/** Bundles a folder and deploys it. @throws HostError or ApiError; nothing is deployed then. */
-export async function deployFolder(client: ApiClient, folder: string): Promise<Deployment> {
+/** Packs a folder and deploys it. @throws HostError or ApiError; nothing is deployed then. */
+export async function deployFolder(
+  { client, environment }: Pick<CommandContext, 'client' | 'environment'>,
+  folder: string,
+): Promise<Deployment> {
   const dir = resolve(folder);
   const text = await readConfig(dir);
-  const { entry } = parseFunctionConfig(text);
-  const files = new Map<string, Uint8Array>([
-    [configFile, Buffer.from(withEntry(text, bundleEntry))],
-    ...(await bundle(dir, entry)),
-  ]);
-  const body = await packageTar(files);
+  const { config, files } = await packageFiles(dir, text, parseFunctionConfig(text), environment);
+  const body = await packageTar(new Map([[configFile, Buffer.from(config)], ...files]));
   const deployed = await client.json<Omit<Deployment, 'packageBytes'>>('/v1/functions', {
     method: 'POST',
     headers: { 'content-type': 'application/x-tar' },

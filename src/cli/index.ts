@@ -20,6 +20,7 @@ import { createOutput, type Output } from './output.ts';
 export interface CliOptions {
   readonly config: HostConfig;
   readonly host: HostCommands;
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;

@@ -3,6 +3,7 @@ import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { runtimes, type FunctionSpec } from '../domain/function.ts';
 import { isName } from '../domain/ids.ts';
+import { readEntry } from './function/entry.ts';
 import { environmentSchema, readEnvironment } from './function/environment.ts';
 import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
 import { Problems } from './function/problems.ts';
@@ -20,7 +21,7 @@ export const functionConfigSchema = Type.Object(
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
     name: Type.String({ description: '1 to 63 of a-z, 0-9 and "-", not "-" at either end.' }),
     runtime: Type.Optional(
-      Type.Enum([...runtimes], { default: 'node24', description: 'The language runtime.' }),
+      Type.Enum([...runtimes], { default: runtimes[0], description: 'The language runtime.' }),
     ),
     entry: Type.String({
       minLength: 1,
@@ -67,11 +68,11 @@ function toSpec(config: FunctionConfig): FunctionSpec {
   if (!isName(config.name)) {
     problems.add('name: must be 1 to 63 of a-z, 0-9 and "-", not "-" at either end');
   }
-  if (!isInside(config.entry)) problems.add('entry: must be a path inside the folder');
+  const runtime = config.runtime ?? runtimes[0];
   const spec: FunctionSpec = {
     name: config.name,
-    runtime: config.runtime ?? 'node24',
-    entry: config.entry.replace(/^\.\//, ''),
+    runtime,
+    entry: readEntry(config.entry, runtime, problems),
     env: readEnvironment(config.env ?? {}, problems),
     ...readResources(config, problems),
     http: readHttpTrigger(config.triggers?.http),
@@ -80,10 +81,6 @@ function toSpec(config: FunctionConfig): FunctionSpec {
   };
   if (problems.found.length > 0) throw invalid(problems.found);
   return spec;
-}
-
-function isInside(path: string): boolean {
-  return !path.startsWith('/') && !path.split('/').includes('..') && !path.includes('\0');
 }
 
 function invalid(problems: readonly string[]): HostError {

@@ -1,8 +1,8 @@
 import type { Digest } from './ids.ts';
 import type { RecordStore } from './record-store.ts';
 
-/** Language runtimes with a base image of their own. */
-export const runtimes = ['node24'] as const;
+/** Language runtimes with a base image of their own; the first is the default. */
+export const runtimes = ['node24', 'node22', 'node26', 'bun1', 'python3'] as const;
 export type Runtime = (typeof runtimes)[number];
 
 /** `none`: anyone may call the HTTP trigger. `key`: callers need a key. */

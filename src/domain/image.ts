@@ -26,15 +26,16 @@ export interface PackageBuilder {
    * whose topmost layer has them under /var/task, without the root's `hearth.json`, for which the
    * spec stands. Reproducible: the same spec and the same files give the same digest, whatever
    * their times and order were.
-   * @throws HostError `invalid` for an unsafe or broken tar, `too_large`, `unavailable` when the
-   *   runtime's base image has not been built.
+   * The runtime's base image is built first, where that has not been done.
+   * @throws HostError `invalid` for an unsafe or broken tar, `too_large`, `unavailable` when this
+   *   machine lacks what the base image is made of.
    */
   build(spec: FunctionSpec, packageTar: Readable): Promise<Digest>;
 }
 
-/** What start-up needs: the base image of a runtime, made from what is on the machine. */
+/** The base image of a runtime, made from what is on the machine when it is first needed. */
 export interface BaseImageBuilder {
-  /** Idempotent; `built` is false when nothing had changed since the last time. */
+  /** Idempotent; `built` is false when nothing had changed since the last time. Takes seconds. */
   ensure(runtime: Runtime): Promise<{ readonly digest: Digest; readonly built: boolean }>;
   /** The digest of one that was built. @throws HostError `unavailable` when there is none. */
   find(runtime: Runtime): Promise<Digest>;

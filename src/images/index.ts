@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import type { BaseImageBuilder, ImageProvider, PackageBuilder } from '../domain/image.ts';
-import { RecipeImageBuilder, type BaseImageOptions } from './base-image.ts';
+import { RecipeImageBuilder } from './base-image.ts';
 import { BlobStore } from './blob-store.ts';
 import { ImageIndex } from './image-index.ts';
 import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayeredPackageBuilder } from './package-builder.ts';
+import type { BaseImageOptions } from './recipe.ts';
+
+export { machinePrograms } from './machine-programs.ts';
 
 export interface ImagesOptions extends BaseImageOptions {
   /** An OCI image layout, with the unpacked layers beside its blobs. */

@@ -17,9 +17,9 @@ const specLabel = 'dev.hearth.function';
 /** Makes function versions: the layers of the runtime's base image and one of the package. */
 export class LayeredPackageBuilder implements PackageBuilder {
   readonly #blobs: BlobStore;
-  readonly #bases: Pick<BaseImageBuilder, 'find'>;
+  readonly #bases: Pick<BaseImageBuilder, 'ensure'>;
 
-  constructor(blobs: BlobStore, bases: Pick<BaseImageBuilder, 'find'>) {
+  constructor(blobs: BlobStore, bases: Pick<BaseImageBuilder, 'ensure'>) {
     this.#blobs = blobs;
     this.#bases = bases;
   }
@@ -27,7 +27,7 @@ export class LayeredPackageBuilder implements PackageBuilder {
   async build(spec: FunctionSpec, packageTar: Readable): Promise<Digest> {
     const files = await readPackage(packageTar);
     if (!files.has(spec.entry)) throw noEntry(spec.entry);
-    const base = await this.#bases.find(spec.runtime);
+    const { digest: base } = await this.#bases.ensure(spec.runtime);
     const { manifest, config } = await readImage(this.#blobs, base);
     const placed = [...files].map(([path, entry]) => [`${taskFolder}/${path}`, entry] as const);
     const layer = await this.#blobs.put(layerTar(new Map(placed)));

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { fileTree } from './file-tree.ts';
 import type { LayerEntries, LayerEntry } from './layer-tar.ts';
 
 const text = (content: string): LayerEntry => ({
@@ -11,7 +13,7 @@ const folder: LayerEntry = { type: 'directory' };
  * What every base image has: the folders in which a sandbox has something mounted, and the few
  * files that C libraries look for.
  */
-export const skeleton: LayerEntries = new Map([
+const skeleton: LayerEntries = new Map([
   ['proc', folder],
   ['dev', folder],
   ['sys', folder],
@@ -27,3 +29,28 @@ export const skeleton: LayerEntries = new Map([
   ['etc/hosts', text('127.0.0.1 localhost\n::1 localhost\n')],
   ['etc/nsswitch.conf', text('hosts: files dns\n')],
 ]);
+
+const certificates = '/etc/ssl/certs/ca-certificates.crt';
+const timeZones = '/usr/share/zoneinfo';
+
+/** The layer below that of the language: the skeleton, PID 1, certificates and time zones. */
+export async function commonFiles(init: string): Promise<LayerEntries> {
+  const entries = new Map(skeleton);
+  entries.set('usr/bin/hearth-init', { type: 'copy', source: init });
+  if (await isThere(certificates)) {
+    entries.set(certificates.slice(1), { type: 'copy', source: certificates });
+  }
+  if (await isThere(timeZones)) {
+    const without = ['posix', 'right']; // the same once more, and with leap seconds
+    const zones = await fileTree(timeZones, timeZones.slice(1), { without });
+    for (const [path, entry] of zones) entries.set(path, entry);
+  }
+  return entries;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}

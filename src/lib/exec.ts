@@ -11,7 +11,8 @@ export interface ExecOptions {
   readonly signal?: AbortSignal;
   /** After it the child is killed and the call fails. */
   readonly timeoutMs?: number;
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
   readonly input?: string | Uint8Array;
   /** Of stdout and stderr each; a child that prints more is killed and the call fails. */
   readonly outputLimitBytes?: number;
@@ -34,7 +35,11 @@ export async function exec(
   const { timeoutMs = 30_000, outputLimitBytes = 4 * 1024 * 1024 } = options;
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const child = spawnProcess(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: options.env });
+  const child = spawnProcess(program, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: options.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
   const kill = () => child.kill('SIGKILL');
   signal.addEventListener('abort', kill, { once: true });
   const stdout = collect(child, child.stdout, outputLimitBytes);
@@ -58,7 +63,7 @@ export async function exec(
 
 export interface SpawnOptions {
   readonly stdio: StdioOptions;
-  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly cwd?: string;
   /** Out of this terminal's process group, so that Ctrl-C reaches only the one who decides. */
   readonly detached?: boolean;

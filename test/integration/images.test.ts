@@ -9,14 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BlobStore, digestOf } from '../../src/images/blob-store.ts';
-import { createImages, type Images } from '../../src/images/index.ts';
+import { createImages, machinePrograms, type Images } from '../../src/images/index.ts';
 import { LayerStore } from '../../src/images/layer-store.ts';
 import { fakeSpec } from '../support/fake-sandbox.ts';
 import { makeTar, type TarItem } from '../support/tar.ts';
 
 const runtimeDir = fileURLToPath(new URL('../../runtime', import.meta.url));
 const never = new AbortController().signal;
-const programs = { node: process.execPath, init: '/usr/bin/tini-static' };
+const programs = machinePrograms(process.arch);
 
 let dir: string;
 beforeEach(async () => {
@@ -224,11 +224,11 @@ describe('images', () => {
     await images.baseImages.ensure('node24');
     const digest = await images.packages.build(spec, await tarStream(files));
     const image = await images.provider.prepare(digest, never);
-    expect(image.layerDirs).toHaveLength(2);
-    const [top = '', base = ''] = image.layerDirs;
+    expect(image.layerDirs).toHaveLength(3);
+    const [top = '', language = '', base = ''] = image.layerDirs;
     expect(readdirSync(join(top, 'var/task')).toSorted()).toEqual(['index.mjs', 'lib']);
     expect(statSync(join(top, 'var/task/lib/run')).mode & 0o777).toBe(0o755);
-    expect(statSync(join(base, 'usr/bin/node')).mode & 0o111).toBe(0o111);
+    expect(statSync(join(language, 'usr/bin/node')).mode & 0o111).toBe(0o111);
     expect(statSync(join(base, 'tmp')).mode & 0o777).toBe(0o777);
     expect(image.entrypoint[0]).toBe('/usr/bin/hearth-init');
     expect(JSON.parse(image.labels['dev.hearth.function'] ?? '')).toMatchObject({
@@ -241,10 +241,12 @@ describe('images', () => {
     await expect(images.provider.prepare(none, never)).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  test('need their base to be built first', async () => {
-    await expect(images.packages.build(spec, await tarStream(files))).rejects.toMatchObject({
+  test('have their base built where that has not been done', async () => {
+    await expect(images.baseImages.find('node24')).rejects.toMatchObject({
       reason: 'image.no_base',
     });
+    await images.packages.build(spec, await tarStream(files));
+    await images.baseImages.find('node24');
   });
 
   test.each<[string, TarItem[], string]>([
@@ -284,7 +286,10 @@ describe('images', () => {
     expect(`sha256:${createHash('sha256').update(inspected).digest('hex')}`).toBe(digest);
     const bundle = join(dir, 'bundle');
     execFileSync('umoci', ['unpack', '--image', `${dir}:hearth/node24`, bundle]);
-    const ours = (await images.provider.prepare(digest, never)).layerDirs[0] ?? '';
+    const ours = join(dir, 'ours');
+    for (const layer of (await images.provider.prepare(digest, never)).layerDirs.toReversed()) {
+      await cp(layer, ours, { recursive: true, verbatimSymlinks: true });
+    }
     const diff = execFileSync('diff', [
       '--recursive',
       '--no-dereference',

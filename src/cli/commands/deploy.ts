@@ -3,14 +3,15 @@ import { formatBytes, formatMs } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
 import { deployFolder, type Deployment } from '../deploy-folder.ts';
 
-export function deployCommand({ client, output }: CommandContext): Command {
+export function deployCommand(context: CommandContext): Command {
   return new Command('deploy')
-    .description('bundle a folder with a hearth.json and make it the live version')
+    .description('pack a folder with a hearth.json and make it the live version')
     .argument('<folder>')
     .option('--json', 'print the result as JSON')
     .action(async (folder: string, { json }: JsonOption) => {
       const started = performance.now();
-      const deployment = await deployFolder(client, folder);
+      const deployment = await deployFolder(context, folder);
+      const { output } = context;
       if (json) output.json(deployment);
       else output.out(describe(deployment, performance.now() - started));
     });

@@ -43,14 +43,14 @@ async function deployAll(
   folder: string,
   step: (name: string, run: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const { config, output } = context;
+  const { config, output, environment } = context;
   const { key, dataDir } = config;
   const client = new ApiClient({ url: running.url, key, dataDir });
   const dirs = await functionFolders(resolve(folder));
   for (const dir of dirs) {
     if (running.stopRequested.aborted) return;
     await step(`deploy ${basename(dir)}`, async () => {
-      await deployFolder(client, dir);
+      await deployFolder({ client, environment }, dir);
     });
   }
   const calls = await firstCalls(running.url, dirs);

@@ -13,7 +13,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 /** Bundles and loads what came out. */
 async function load(): Promise<Record<string, unknown>> {
-  const files = await bundle(dir, 'index.ts');
+  const files = await bundle(dir, 'index.ts', 'node24');
   for (const [name, content] of files) await writeFile(join(dir, name), content);
   return (await import(pathToFileURL(join(dir, 'index.mjs')).href)) as Record<string, unknown>;
 }
@@ -24,7 +24,10 @@ describe('a bundle', () => {
     await writeFile(join(dir, 'index.ts'), 'export { part } from "./part.ts";');
     const copy = await mkdtemp(join(tmpdir(), 'hearth-bundle-copy-'));
     await cp(dir, copy, { recursive: true });
-    const [first, second] = [await bundle(dir, 'index.ts'), await bundle(copy, 'index.ts')];
+    const [first, second] = [
+      await bundle(dir, 'index.ts', 'node24'),
+      await bundle(copy, 'index.ts', 'node24'),
+    ];
     await rm(copy, { recursive: true });
     expect([...first.keys()]).toEqual(['index.mjs', 'index.mjs.map']);
     expect(Buffer.from(first.get('index.mjs') ?? '').toString()).toContain('part');
@@ -51,10 +54,10 @@ describe('a bundle', () => {
       join(dir, 'index.ts'),
       'const a = 1;\nimport { b } from "./none.ts";\nconst = 2;\n',
     );
-    await expect(bundle(dir, 'index.ts')).rejects.toMatchObject({
+    await expect(bundle(dir, 'index.ts', 'node24')).rejects.toMatchObject({
       code: 'invalid',
       message: expect.stringMatching(/index\.ts:3:7: .*\n {4}const = 2;/) as string,
     });
-    await expect(bundle(dir, 'absent.ts')).rejects.toThrow(/absent\.ts/);
+    await expect(bundle(dir, 'absent.ts', 'node24')).rejects.toThrow(/absent\.ts/);
   });
 });

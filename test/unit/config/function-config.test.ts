@@ -45,7 +45,7 @@ describe('hearth.json', () => {
       'name: is missing',
       'entry: is missing',
       'memry: unknown key',
-      'runtime: must be one of node24',
+      'runtime: must be one of node24, node22, node26, bun1, python3',
       'cpu: must be number',
     ]);
   });

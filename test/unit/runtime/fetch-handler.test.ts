@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { StartedBootstrap } from './started-bootstrap.ts';
+import { StartedBootstrap } from '../../support/started-bootstrap.ts';
 
 let bootstrap: StartedBootstrap;
 const load = async (source: string, options?: Parameters<StartedBootstrap['load']>[1]) => {

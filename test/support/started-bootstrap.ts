@@ -5,11 +5,12 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { toHost, toSandbox } from '../../../src/containers/channel-frames.ts';
-import type { HeaderList } from '../../../src/domain/invocation.ts';
-import { encodeFrame, FrameDecoder } from '../../../src/lib/frames.ts';
+import { toHost, toSandbox } from '../../src/containers/channel-frames.ts';
+import type { HeaderList } from '../../src/domain/invocation.ts';
+import { encodeFrame, FrameDecoder } from '../../src/lib/frames.ts';
 
-const bootstrap = fileURLToPath(new URL('../../../runtime/node/bootstrap.mjs', import.meta.url));
+const bootstrap = fileURLToPath(new URL('../../runtime/node/bootstrap.mjs', import.meta.url));
+const nodeCommand = [process.execPath, bootstrap];
 const idBytes = 8;
 const frameNames = new Map(Object.entries(toHost).map(([name, type]) => [type as number, name]));
 
@@ -40,17 +41,20 @@ export interface Answer {
 /** The bootstrap as a process of its own, talked to as the host would. */
 export class StartedBootstrap implements AsyncDisposable {
   readonly #dir = mkdtempSync(join(tmpdir(), 'hearth-bootstrap-'));
-  readonly #child = spawn(process.execPath, [bootstrap], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    env: { PATH: '/usr/bin', LEAKED: 'from the host' },
-  });
-  readonly #channel = this.#child.stdio[3] as Socket;
-  readonly exited = once(this.#child, 'exit').then(([code]) => code as number | null);
+  readonly #child;
+  readonly #channel: Socket;
+  readonly exited: Promise<number | null>;
   readonly #frames: Frame[] = [];
   #wake = Promise.withResolvers<void>();
   #ids = 0;
 
-  constructor() {
+  constructor([program = '', ...args]: readonly string[] = nodeCommand) {
+    this.#child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      env: { PATH: '/usr/bin', LEAKED: 'from the host' },
+    });
+    this.#channel = this.#child.stdio[3] as Socket;
+    this.exited = once(this.#child, 'exit').then(([code]) => code as number | null);
     const decoder = new FrameDecoder(256 * 1024, (type, payload) => {
       this.#frames.push({ name: frameNames.get(type) ?? String(type), payload });
       this.#wake.resolve();
@@ -144,6 +148,11 @@ export class StartedBootstrap implements AsyncDisposable {
       if (this.#channel.destroyed) throw new Error('the bootstrap has gone');
       await this.#wake.promise;
     }
+  }
+
+  /** Frames that have arrived and that nobody has taken yet. */
+  get arrived(): number {
+    return this.#frames.length;
   }
 
   closeChannel(): void {
