@@ -14,6 +14,7 @@ const libraryHomes = {
   'tar-stream': '(images|cli|gateway)',
   pino: 'telemetry',
   'prom-client': 'telemetry',
+  '@opentelemetry': 'telemetry',
   'eventsource-parser': 'cli',
   typebox: '(config|gateway)',
   'jsonc-parser': 'config',
@@ -44,7 +45,7 @@ module.exports = {
     },
     ...modules.map((name) => ({
       name: `star-${name}`,
-      comment: `${name} imports domain, lib and config, never another module: host.ts joins them.`,
+      comment: `${name} imports domain, lib and config, never another module: src/host joins them.`,
       severity: 'error',
       from: { path: `^src/${name}/` },
       to: {

@@ -1,7 +1,7 @@
 import { runCli } from './cli/index.ts';
 import { loadHostConfig } from './config/host-config.ts';
 import { toHostError } from './domain/errors.ts';
-import { hostCommands } from './host-commands.ts';
+import { hostCommands } from './host/host-commands.ts';
 
 try {
   const config = loadHostConfig(process.env);

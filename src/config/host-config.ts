@@ -57,6 +57,8 @@ export const hostConfigSchema = Type.Object(
 type Environment = Static<typeof hostConfigSchema>;
 
 export interface HostConfig {
+  /** The standard variables `OTEL_…`, which the SDK reads by itself. Empty: nothing is traced. */
+  readonly openTelemetry: Readonly<Record<string, string>>;
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly url: string;
@@ -71,8 +73,8 @@ export interface HostConfig {
 }
 
 /**
- * Reads the configuration; the only reader of the environment. Variables that do not begin with
- * HEARTH_ are not its business. @throws HostError `invalid` with every problem at once.
+ * Reads the configuration; the only reader of the environment. Variables that begin with neither
+ * HEARTH_ nor OTEL_ are not its business. @throws HostError `invalid` with every problem at once.
  */
 export function loadHostConfig(environment: NodeJS.ProcessEnv): HostConfig {
   const given = Object.entries(environment).filter(
@@ -82,7 +84,25 @@ export function loadHostConfig(environment: NodeJS.ProcessEnv): HostConfig {
     'default' in schema ? [[name, schema.default] as const] : [],
   );
   const values: unknown = Object.fromEntries([...defaults, ...given]);
-  return toConfig(checked(hostConfigSchema, values, invalid));
+  const config = toConfig(checked(hostConfigSchema, values, invalid));
+  return { ...config, openTelemetry: openTelemetryOf(environment) };
+}
+
+/** Traces are asked for by naming where they go; a disabled SDK or exporter "none" undoes that. */
+function openTelemetryOf(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const {
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+    OTEL_TRACES_EXPORTER,
+    OTEL_SDK_DISABLED,
+  } = environment;
+  const isAsked =
+    OTEL_EXPORTER_OTLP_ENDPOINT || OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || OTEL_TRACES_EXPORTER;
+  if (!isAsked || OTEL_TRACES_EXPORTER === 'none' || OTEL_SDK_DISABLED === 'true') return {};
+  const variables = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[0].startsWith('OTEL_') && entry[1] !== undefined,
+  );
+  return Object.fromEntries(variables);
 }
 
 function invalid(problems: readonly string[]): HostError {
@@ -94,7 +114,7 @@ function invalid(problems: readonly string[]): HostError {
   );
 }
 
-function toConfig(environment: Environment): HostConfig {
+function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
   const colon = environment.HEARTH_LISTEN.lastIndexOf(':');
   return {
     dataDir: resolve(environment.HEARTH_DATA),

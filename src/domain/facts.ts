@@ -1,6 +1,7 @@
 import type { Digest, InvocationId, SandboxId } from './ids.ts';
 import type { InvocationOutcome, PhaseTimings, StartKind } from './invocation.ts';
 import type { DestroyReason } from './sandbox.ts';
+import type { TraceContext } from './trace.ts';
 
 /** What happened, in the past tense. Types are closed; listeners may ignore what they do not know. */
 export interface Facts {
@@ -22,12 +23,28 @@ export interface Facts {
   'sandbox.leftovers_removed': { readonly cgroups: number; readonly processes: number };
   'invocation.completed': {
     readonly invocationId: InvocationId;
+    /** Epoch milliseconds. */
+    readonly acceptedMs: number;
+    readonly trace?: TraceContext;
     readonly functionName: string;
     readonly version: Digest;
     readonly outcome: InvocationOutcome['kind'] | 'host_error';
     readonly reason?: string;
     readonly start?: StartKind;
     readonly timings: PhaseTimings;
+  };
+  /** A caller has its answer, or has left (499). Not in the stream of the cluster. */
+  'http.answered': {
+    readonly invocationId: InvocationId;
+    readonly functionName: string;
+    readonly method: string;
+    /** What the path looks like, such as `/fn/hello`. */
+    readonly route: string;
+    readonly status: number;
+    /** Epoch milliseconds. */
+    readonly receivedMs: number;
+    readonly durationMs: number;
+    readonly trace?: TraceContext;
   };
   'function.deployed': {
     readonly functionName: string;

@@ -1,5 +1,6 @@
 import type { Digest, InvocationId, NodeId } from './ids.ts';
 import type { RequestHead } from './invocation.ts';
+import type { TraceContext } from './trace.ts';
 
 /** One synchronous invocation on its way to a worker node. Plain JSON but for the body. */
 export interface LaneItem {
@@ -14,6 +15,7 @@ export interface LaneItem {
   readonly deadlineMs: number;
   /** Address of the gateway's ReplyReceiver. */
   readonly replyTo: string;
+  readonly trace?: TraceContext;
 }
 
 /** The gateway's end of the lanes. Items may overtake one another: callers wait for answers. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import type { Fact } from '../domain/facts.ts';
+import type { Fact, FactType } from '../domain/facts.ts';
 import type { Service } from '../domain/service.ts';
 import { connect, newRedis, type RedisConnectionOptions } from '../lib/redis-connection.ts';
 import type { FactBus } from './fact-bus.ts';
@@ -12,6 +12,9 @@ export interface FactRelayOptions extends RedisConnectionOptions {
   /** Names this process in the stream. */
   readonly source: string;
 }
+
+/** Two facts for each invocation would be one too many: these are for listeners of this process. */
+const staysLocal: ReadonlySet<FactType> = new Set(['http.answered']);
 
 /** What gathers meanwhile goes together: forty entries a second however many facts there are. */
 const pauseMs = 25;
@@ -62,6 +65,7 @@ export class FactRelay implements Service {
   }
 
   #add(fact: Fact): void {
+    if (staysLocal.has(fact.type)) return;
     if (this.#pending.length >= pendingLimit) this.#lost += 1;
     else this.#pending.push(fact);
     this.#sending ??= this.#send().finally(() => {

@@ -2,8 +2,10 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { HostError } from '../domain/errors.ts';
+import type { FactPublisher } from '../domain/facts.ts';
 import { timeoutLimitMs } from '../domain/limits.ts';
 import type { Service } from '../domain/service.ts';
+import type { Tracing } from '../domain/trace.ts';
 import { createInvocationHandler } from './invocation-handler.ts';
 import { invocationRoute } from './invocation-route.ts';
 import { Invocations, type InvocationsOptions } from './invocations.ts';
@@ -32,6 +34,8 @@ const idleCheckMs = 50;
 
 export interface GatewayOptions
   extends InvocationsOptions, Omit<ManagementAppOptions, 'createServer'> {
+  readonly tracing: Tracing;
+  readonly facts: FactPublisher;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
 }

@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { HostError } from '../domain/errors.ts';
+import type { FactPublisher } from '../domain/facts.ts';
 import type { InvocationId } from '../domain/ids.ts';
 import type { InvocationOutcome, PhaseTimings, ResponseHead } from '../domain/invocation.ts';
 import { responseWindowBytes } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
+import type { TraceContext } from '../domain/trace.ts';
 import type { PendingReply, ReplyListener, StartInfo } from '../domain/reply.ts';
 import {
   errorHeaders,
@@ -22,8 +24,12 @@ export interface InvocationAnswerOptions {
   readonly id: InvocationId;
   readonly functionName: string;
   readonly response: ServerResponse;
+  /** What the request's path looks like, for traces. */
+  readonly route: string;
   /** Shows what went wrong inside the function. */
   readonly details: boolean;
+  readonly trace: TraceContext | undefined;
+  readonly facts: FactPublisher;
   /** The server is about to stop: connections are not to be used again. */
   readonly isStopping: () => boolean;
   readonly logger: Logger;
@@ -39,6 +45,9 @@ export interface InvocationAnswerOptions {
 export class InvocationAnswer implements ReplyListener {
   readonly #options: InvocationAnswerOptions;
   readonly #response: ServerResponse;
+  readonly #receivedMs = Date.now();
+  readonly #started = performance.now();
+  #status = 0;
   #pending: PendingReply | undefined;
   #backstop: NodeJS.Timeout | undefined;
   #head: CheckedHead | undefined;
@@ -139,6 +148,7 @@ export class InvocationAnswer implements ReplyListener {
     } else if (length !== undefined && status !== 204 && status !== 304) {
       flat.push('content-length', String(length));
     }
+    this.#status = status;
     this.#response.writeHead(status, flat);
   }
 
@@ -160,9 +170,11 @@ export class InvocationAnswer implements ReplyListener {
       this.#response.destroy();
       return;
     }
-    const text = JSON.stringify({ ...body, invocationId: this.#options.id });
+    const { id, trace } = this.#options;
+    const text = JSON.stringify({ ...body, invocationId: id, traceId: trace?.traceId });
     const length = String(Buffer.byteLength(text));
     const named = { ...errorHeaders(body), ...headers, 'content-length': length };
+    this.#status = status;
     this.#response.writeHead(status, [...Object.entries(named).flat(), ...this.#ownHeaders()]);
     this.#end(text);
   }
@@ -190,6 +202,7 @@ export class InvocationAnswer implements ReplyListener {
 
   #onClose(): void {
     if (this.#ended) return;
+    this.#status = 499;
     this.#release();
     this.#pending?.cancel();
     const { id, functionName, logger } = this.#options;
@@ -200,6 +213,21 @@ export class InvocationAnswer implements ReplyListener {
     this.#ended = true;
     this.#chunks = [];
     clearTimeout(this.#backstop);
+    this.#publish();
+  }
+
+  #publish(): void {
+    const { id, functionName, route, trace, facts } = this.#options;
+    facts.publish('http.answered', {
+      invocationId: id,
+      functionName: functionName.slice(0, 80), // of an unknown function it is the caller's word
+      route: route.slice(0, 120),
+      method: this.#response.req.method ?? '',
+      status: this.#status,
+      receivedMs: this.#receivedMs,
+      durationMs: performance.now() - this.#started,
+      ...(trace ? { trace } : {}),
+    });
   }
 }
 

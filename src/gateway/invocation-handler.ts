@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError, toHostError } from '../domain/errors.ts';
+import type { FactPublisher } from '../domain/facts.ts';
 import { liveVersion, type FunctionStore, type FunctionVersion } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Authorizer } from '../domain/principal.ts';
+import type { Tracing } from '../domain/trace.ts';
 import { identify, isPrincipal, requireRight, verified, type Caller } from './callers.ts';
 import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
@@ -18,6 +20,8 @@ export interface InvocationHandlerOptions {
   readonly bodies: RequestBodies;
   readonly invocations: Invocations;
   readonly isStopping: () => boolean;
+  readonly tracing: Tracing;
+  readonly facts: FactPublisher;
   readonly logger: Logger;
 }
 
@@ -32,7 +36,9 @@ export type InvocationHandler = (
  * bodies reach the function as they were sent, which a router and body parsers would not allow.
  */
 export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
-  const { functions, authorizer, bodies, invocations, isStopping, logger } = options;
+  const { functions, authorizer, bodies, invocations, tracing } = options;
+  const { isStopping, facts, logger } = options;
+  const services = { isStopping, facts, logger };
 
   /** @throws HostError without a key, or with one that does not allow it. */
   function identifyFor({ functionName }: InvocationRoute, request: IncomingMessage): Caller {
@@ -62,10 +68,10 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
 
   return (route, request, response) => {
     const id = randomUUID();
-    const begin = (details: boolean) => {
-      const { functionName } = route;
-      return new InvocationAnswer({ id, functionName, response, details, isStopping, logger });
-    };
+    const trace = tracing.begin((name) => single(request.headers[name]));
+    const { functionName } = route;
+    const told = { id, functionName, route: routeOf(route), response, trace, ...services };
+    const begin = (details: boolean) => new InvocationAnswer({ ...told, details });
     let admission: Admission;
     try {
       admission = admit(route, request);
@@ -81,12 +87,19 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
         if (caller) requireRight(verified(caller, received), 'invoke', route.functionName);
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
-        const head = requestHead(request, route, hasKey);
-        invocations.start({ id, version, head, body }, answer);
+        const head = requestHead(request, route, { hidesKey: hasKey, trace });
+        invocations.start({ id, version, head, body, trace }, answer);
       })
       .catch((error: unknown) => answer.fail(toHostError(error)));
   };
 }
+
+/** What the path looks like whatever follows the function's name. */
+const routeOf = ({ trigger, functionName }: InvocationRoute): string =>
+  trigger === 'http' ? `/fn/${functionName}` : `/v1/functions/${functionName}/invocations`;
+
+const single = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value;
 
 interface Admission {
   readonly version: FunctionVersion;

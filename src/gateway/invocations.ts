@@ -6,6 +6,7 @@ import type { LaneProducer } from '../domain/lane.ts';
 import { laneBodyLimitBytes } from '../domain/limits.ts';
 import type { NodeDirectory, NodeInfo } from '../domain/node.ts';
 import type { ReplyReceiver } from '../domain/reply.ts';
+import type { TraceContext } from '../domain/trace.ts';
 import type { InvocationAnswer } from './invocation-answer.ts';
 
 /** How long after the deadline a worker's own word is waited for: its reason is the better one. */
@@ -24,6 +25,7 @@ export interface AcceptedInvocation {
   readonly version: FunctionVersion;
   readonly head: RequestHead;
   readonly body: Uint8Array;
+  readonly trace: TraceContext | undefined;
 }
 
 /** Sends invocations to worker nodes; what becomes of each is told to its answer. */
@@ -35,7 +37,7 @@ export class Invocations {
   }
 
   /** Never throws: every failure ends the answer. */
-  start({ id, version, head, body }: AcceptedInvocation, answer: InvocationAnswer): void {
+  start({ id, version, head, body, trace }: AcceptedInvocation, answer: InvocationAnswer): void {
     const { nodes, place, lane, replies } = this.#options;
     const { name: functionName, timeoutMs } = version.spec;
     const node = place(functionName, nodes.live());
@@ -54,6 +56,7 @@ export class Invocations {
         acceptedMs,
         deadlineMs: acceptedMs + timeoutMs,
         replyTo: replies.address,
+        ...(trace ? { trace } : {}),
       });
       enqueued.catch((error: unknown) => answer.fail(toHostError(error)));
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { functionTraceHeaders, type TraceContext } from '../domain/trace.ts';
 import type { HeaderList, RequestHead } from '../domain/invocation.ts';
 import { hopByHop } from './hop-by-hop.ts';
 import type { InvocationRoute } from './invocation-route.ts';
@@ -10,26 +11,33 @@ import type { InvocationRoute } from './invocation-route.ts';
 export function requestHead(
   request: IncomingMessage,
   route: InvocationRoute,
-  hidesKey: boolean,
+  { hidesKey, trace }: { readonly hidesKey: boolean; readonly trace: TraceContext | undefined },
 ): RequestHead {
   const sourceIp = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
   return {
     trigger: route.trigger,
     method: request.method ?? 'GET',
     url: route.url,
-    headers: forwardedHeaders(request.rawHeaders, { sourceIp, hidesKey }),
+    headers: forwardedHeaders(request.rawHeaders, { sourceIp, hidesKey, trace }),
     sourceIp,
   };
+}
+
+interface ForwardingFacts {
+  readonly sourceIp: string;
+  readonly hidesKey: boolean;
+  readonly trace?: TraceContext | undefined;
 }
 
 /**
  * The headers in their order, names in lower case, without those of the connection.
  * `x-forwarded-for` gets the peer at its end; `-proto` and `-host` stay as a proxy before us set
- * them. Like any header they are the caller's word: only the last address is certain.
+ * them. Like any header they are the caller's word: only the last address is certain. In a trace,
+ * the function is told its place in it.
  */
 export function forwardedHeaders(
   rawHeaders: readonly string[],
-  { sourceIp, hidesKey }: { readonly sourceIp: string; readonly hidesKey: boolean },
+  { sourceIp, hidesKey, trace }: ForwardingFacts,
 ): HeaderList {
   const received: (readonly [string, string])[] = [];
   const forwardedFor: string[] = [];
@@ -51,9 +59,13 @@ export function forwardedHeaders(
     received.push([name, value]);
   }
   const ends = hopByHop(connection);
+  const own = trace ? functionTraceHeaders(trace) : [];
+  const replaced = new Set(own.map(([name]) => name));
+  if (hidesKey) replaced.add('authorization');
   const headers = received.filter(
-    ([name]) => !ends(name) && name !== 'expect' && !(hidesKey && name === 'authorization'),
+    ([name]) => !ends(name) && name !== 'expect' && !replaced.has(name),
   );
+  headers.push(...own);
   headers.push(['x-forwarded-for', [...forwardedFor, sourceIp].join(', ')]);
   if (!hasProto) headers.push(['x-forwarded-proto', 'http']);
   if (!hasHost && host !== undefined) headers.push(['x-forwarded-host', host]);

@@ -5,7 +5,7 @@ import {
   Registry,
   type OpenMetricsContentType,
 } from 'prom-client';
-import type { Facts, StreamedFact } from '../domain/facts.ts';
+import type { Fact, Facts, StreamedFact } from '../domain/facts.ts';
 import type { MetricsPage } from '../domain/metrics.ts';
 import { CappedLabels } from './capped-labels.ts';
 
@@ -37,6 +37,7 @@ export class FactMetrics implements MetricsPage {
     help: 'From acceptance to the end of an invocation.',
     labelNames: ['function'] as const,
     buckets: durationBuckets,
+    enableExemplars: true, // the trace of one invocation for each bucket
     registers: [this.#registry],
   });
   readonly #phases = new Histogram({
@@ -77,6 +78,19 @@ export class FactMetrics implements MetricsPage {
     registers: [this.#registry],
   });
 
+  readonly #answers = new Counter({
+    name: 'hearth_http_answers_total',
+    help: 'Answers of this gateway to invocations over HTTP; 499: the caller left.',
+    labelNames: ['code'] as const,
+    registers: [this.#registry],
+  });
+  readonly #answering = new Histogram({
+    name: 'hearth_http_answer_duration_seconds',
+    help: 'From the head of a request to the end of its answer, at this gateway.',
+    buckets: durationBuckets,
+    registers: [this.#registry],
+  });
+
   get contentType(): string {
     return this.#registry.contentType;
   }
@@ -85,7 +99,14 @@ export class FactMetrics implements MetricsPage {
     return this.#registry.metrics();
   }
 
-  /** A listener of the stream. */
+  /** A listener of this process's own bus: answers are told nowhere else. */
+  readonly countAnswer = ({ type, data }: Fact): void => {
+    if (type !== 'http.answered') return;
+    this.#answers.inc({ code: data.status });
+    this.#answering.observe(seconds(data.durationMs));
+  };
+
+  /** A listener of the stream of the cluster. */
   readonly count = ({ source, fact }: StreamedFact): void => {
     switch (fact.type) {
       case 'invocation.completed':
@@ -103,7 +124,7 @@ export class FactMetrics implements MetricsPage {
   };
 
   #countInvocation(data: Facts['invocation.completed']): void {
-    const { functionName, outcome, start = 'none', timings } = data;
+    const { functionName, outcome, start = 'none', timings, trace } = data;
     const label = this.#functions.of(functionName);
     this.#invocations.inc({ function: label, outcome, start });
     let totalMs = 0;
@@ -111,7 +132,12 @@ export class FactMetrics implements MetricsPage {
       this.#phases.observe({ phase }, seconds(ms));
       totalMs += ms;
     }
-    this.#duration.observe({ function: label }, seconds(totalMs));
+    this.#duration.observe({
+      labels: { function: label },
+      value: seconds(totalMs),
+      // Their type knows only the labels of the metric itself.
+      exemplarLabels: (trace?.isSampled ? { trace_id: trace.traceId } : {}) as object,
+    });
   }
 
   #countSandbox({ functionName, start, createMs, initMs }: Facts['sandbox.created']): void {

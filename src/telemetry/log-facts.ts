@@ -4,13 +4,16 @@ import type { Logger } from '../domain/logger.ts';
 /** A listener that writes facts into the host log: one wide line an invocation. */
 export function logFacts(logger: Logger): FactListener {
   return (fact) => {
-    const { level, message } = wording[fact.type];
-    logger[level](flat(fact), message);
+    const words = wording[fact.type];
+    if (words) logger[words.level](flat(fact), words.message);
   };
 }
 
 const wording: Readonly<
-  Record<Fact['type'], { readonly level: 'debug' | 'info' | 'warn'; readonly message: string }>
+  Record<
+    Fact['type'],
+    { readonly level: 'debug' | 'info' | 'warn'; readonly message: string } | undefined
+  >
 > = {
   'sandbox.created': { level: 'debug', message: 'A sandbox was created.' },
   'sandbox.destroyed': { level: 'debug', message: 'A sandbox was destroyed.' },
@@ -19,6 +22,7 @@ const wording: Readonly<
     message: 'What an earlier run had left behind was removed.',
   },
   'invocation.completed': { level: 'info', message: 'An invocation completed.' },
+  'http.answered': undefined, // the worker's line on the invocation says it all
   'function.deployed': { level: 'info', message: 'A function was deployed.' },
   'audit.request': { level: 'debug', message: 'A route that needs a key was used.' },
   'function.removed': { level: 'info', message: 'A function was removed.' },
@@ -28,7 +32,8 @@ const wording: Readonly<
 /** No nesting, so that every fact of a line can be searched for: `runMs`, not `timings.run`. */
 function flat({ type, data }: Fact): object {
   if (!('timings' in data)) return { fact: type, ...data };
-  const { timings, ...rest } = data;
+  const { timings, trace, ...others } = data;
+  const rest = trace ? { ...others, traceId: trace.traceId } : others;
   const phases = Object.entries(timings).map(([phase, ms]) => [`${phase}Ms`, ms] as const);
   return { fact: type, ...rest, ...Object.fromEntries(phases) };
 }

@@ -173,6 +173,8 @@ export class Dispatcher implements Service {
       version: item.version,
       outcome: failed ? 'host_error' : result.kind,
       timings: progress.timings,
+      acceptedMs: item.acceptedMs,
+      ...(item.trace === undefined ? {} : { trace: item.trace }),
       ...(failed ? { reason: result.reason } : {}),
       ...(progress.start === undefined ? {} : { start: progress.start }),
     });

@@ -7,6 +7,7 @@ import type { LogEntry, LogQuery } from '../../src/domain/log.ts';
 import type { Fact } from '../../src/domain/facts.ts';
 import type { KeyRecord } from '../../src/domain/key.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
+import type { Tracing } from '../../src/domain/trace.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
@@ -29,6 +30,7 @@ export interface Answer {
 /** A gateway that listens on a free port of the loopback, with everything behind it played. */
 export class RunningGateway implements AsyncDisposable {
   readonly worker = new ScriptedWorker();
+  beginTrace: Tracing['begin'] = () => undefined;
   readonly feed = new MemoryFactFeed();
   readonly functions = new MemoryRecordStore<FunctionRecord>();
   readonly keyRecords = new MemoryRecordStore<KeyRecord>();
@@ -69,6 +71,7 @@ export class RunningGateway implements AsyncDisposable {
       nodes: { live: () => this.nodes },
       place: placeFunction,
       feed: this.feed,
+      tracing: { begin: (header) => this.beginTrace(header) },
       metrics: { contentType: 'text/plain', render: async () => 'hearth_up 1\n' },
       lane: this.worker,
       replies: this.worker,

@@ -10,6 +10,7 @@ function streamed<T extends FactType>(type: T, data: Facts[T]): StreamedFact {
 const completed = (outcome: 'ok' | 'timeout'): StreamedFact =>
   streamed('invocation.completed', {
     invocationId: 'an-id',
+    acceptedMs: 0,
     functionName: 'hello',
     version: 'sha256:00',
     outcome,

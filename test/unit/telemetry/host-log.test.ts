@@ -75,6 +75,7 @@ describe('host log', () => {
     bus.subscribe(logFacts(log));
     bus.publish('invocation.completed', {
       invocationId: 'an-id',
+      acceptedMs: 0,
       functionName: 'hello',
       version: digestOf('a'),
       outcome: 'ok',

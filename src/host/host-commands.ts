@@ -1,11 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { HostCommands, RunningHost, Step } from './cli/host-commands.ts';
-import type { HostConfig } from './config/host-config.ts';
-import type { Service } from './domain/service.ts';
-import { createGatewayHost, createWholeHost, createWorkerHost } from './host.ts';
-import { lockInstance } from './lib/instance-lock.ts';
-import { createHostLog, type HostLog } from './telemetry/host-log.ts';
+import type { HostCommands, RunningHost, Step } from '../cli/host-commands.ts';
+import type { HostConfig } from '../config/host-config.ts';
+import type { Service } from '../domain/service.ts';
+import { lockInstance } from '../lib/instance-lock.ts';
+import { createHostLog, type HostLog } from '../telemetry/host-log.ts';
+import { createGatewayHost } from './gateway-host.ts';
+import { createWholeHost } from './whole-host.ts';
+import { createWorkerHost } from './worker-host.ts';
 
 /** How long a gateway or a worker finishes what it has begun, unless told to hurry. */
 const drainLimitMs = 30_000;
@@ -98,7 +100,7 @@ function aborted(signal: AbortSignal): Promise<void> {
  * new program: a namespace belongs to a thread, and Node has several.
  */
 function enterOwnMountNamespace(): never {
-  const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  const main = fileURLToPath(new URL('../main.ts', import.meta.url));
   const command = [process.execPath, main, 'worker', '--own-mounts'];
   const unshare = '/usr/bin/unshare';
   process.execve?.(unshare, [unshare, '--mount', '--propagation', 'private', '--', ...command]);

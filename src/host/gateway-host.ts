@@ -1,0 +1,94 @@
+import type { HostConfig } from '../config/host-config.ts';
+import type { FunctionRecord } from '../domain/function.ts';
+import type { KeyRecord } from '../domain/key.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { Service } from '../domain/service.ts';
+import { FactBus } from '../events/fact-bus.ts';
+import { FactRelay } from '../events/fact-relay.ts';
+import { FactStream } from '../events/fact-stream.ts';
+import { createGateway } from '../gateway/gateway.ts';
+import { ServiceGroup } from '../lib/lifecycle.ts';
+import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
+import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
+import { placeFunction } from '../orchestration/placement-policy.ts';
+import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
+import { BullLaneProducer } from '../queue/lane-producer.ts';
+import { ReplyServer } from '../replies/reply-server.ts';
+import { KeyAuthorizer } from '../security/key-authorizer.ts';
+import { MasterKeys } from '../security/master-key.ts';
+import { ensureRootSecret } from '../security/root-key.ts';
+import { Sealer } from '../security/sealer.ts';
+import { StoredKeys } from '../security/stored-keys.ts';
+import { AuditLog } from '../telemetry/audit-log.ts';
+import { FactMetrics } from '../telemetry/fact-metrics.ts';
+import { FileLogStore } from '../telemetry/log-store.ts';
+import { logFacts } from '../telemetry/log-facts.ts';
+import { dataPaths } from './data-paths.ts';
+import { imagesOf } from './images.ts';
+import { keyPrefix } from './redis.ts';
+import { tracesOf } from './traces.ts';
+
+/** A gateway: the HTTP face. `address` is known once it has started. */
+export async function createGatewayHost(
+  config: HostConfig,
+  logger: Logger,
+): Promise<Service & { readonly address: string }> {
+  const paths = dataPaths(config.dataDir);
+  const rootSecret = await ensureRootSecret(paths.rootKey);
+  const sealer = new Sealer(await MasterKeys.open(paths.masterKey));
+  const facts = new FactBus();
+  const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
+  const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
+  const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
+  const keyRecords = new RedisRecordStore<KeyRecord>({ ...durable, kind: 'keys' });
+  const audit = new AuditLog({ dir: paths.audit, logger });
+  const nodes = new RedisNodeDirectory(fast);
+  const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
+  const lane = new BullLaneProducer(fast);
+  const logs = new FileLogStore({ dir: paths.logs });
+  const { packages, provider } = imagesOf(config);
+  const relay = new FactRelay({ ...fast, bus: facts, source: `gateway/${config.hostname}` });
+  const feed = new FactStream(fast);
+  const metrics = new FactMetrics();
+  feed.subscribe(metrics.count);
+  facts.subscribe(metrics.countAnswer);
+  const { tracing, recorder } = tracesOf('hearth-gateway', config, facts, logger);
+  const gateway = createGateway({
+    listen: config.listen,
+    tracing,
+    facts,
+    functions,
+    deployer: createFunctionDeployer({ functions, packages, images: provider, facts }),
+    lane,
+    replies,
+    nodes,
+    place: placeFunction,
+    logs,
+    feed,
+    metrics,
+    keys: new StoredKeys({ records: keyRecords, sealer }),
+    authorizer: new KeyAuthorizer({ rootSecret, records: keyRecords, sealer, logger }),
+    logger,
+  });
+  facts.subscribe(logFacts(logger));
+  facts.subscribe(audit.listen);
+  facts.subscribe(({ type, data }) => {
+    if (type === 'function.removed') void logs.remove(data.functionName);
+  });
+  const services = new ServiceGroup('gateway', [
+    ...recorder,
+    feed,
+    relay,
+    functions,
+    keyRecords,
+    audit,
+    nodes,
+    replies,
+    lane,
+    logs,
+    gateway,
+  ]);
+  return Object.defineProperty(services, 'address', {
+    get: () => gateway.address,
+  }) as ServiceGroup & { readonly address: string };
+}

@@ -1,0 +1,159 @@
+import { totalmem } from 'node:os';
+import { defaultScratchBytes } from '../config/function/resources.ts';
+import type { HostConfig } from '../config/host-config.ts';
+import { OciEngine } from '../containers/oci-engine.ts';
+import { findOciRuntime } from '../containers/oci-runtime.ts';
+import { IdleFreezer } from '../containers/idle-freezer.ts';
+import { Leftovers } from '../containers/leftovers.ts';
+import { SandboxPool } from '../containers/pool.ts';
+import { RootMounts } from '../containers/root-mounts.ts';
+import { ContainerMaker } from '../containers/container-maker.ts';
+import { ContainerSandboxFactory } from '../containers/sandbox-factory.ts';
+import { StemPool } from '../containers/stem-pool.ts';
+import { Workspace } from '../containers/workspace.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { NodeInfo } from '../domain/node.ts';
+import type { Service } from '../domain/service.ts';
+import { FactBus } from '../events/fact-bus.ts';
+import { FactRelay } from '../events/fact-relay.ts';
+import { ServiceGroup } from '../lib/lifecycle.ts';
+import {
+  CgroupTree,
+  hideUnifiedHierarchy,
+  NetworkNamespaces,
+  readCgroupLayout,
+} from '../linux/index.ts';
+import { NamespacePool } from '../network/namespace-pool.ts';
+import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
+import { ensureNodeId } from '../orchestration/node-id.ts';
+import { BullLaneConsumer } from '../queue/lane-consumer.ts';
+import { ReplyClient } from '../replies/reply-client.ts';
+import { IdRanges } from '../security/id-ranges.ts';
+import { strictProfile } from '../security/strict-profile.ts';
+import { FileLogStore } from '../telemetry/log-store.ts';
+import { logFacts } from '../telemetry/log-facts.ts';
+import { mountPlan } from '../volumes/mount-plan.ts';
+import { Dispatcher } from '../worker/dispatcher.ts';
+import { VersionCache } from '../worker/version-cache.ts';
+import { dataPaths } from './data-paths.ts';
+import { imagesOf } from './images.ts';
+import { keyPrefix } from './redis.ts';
+import { tracesOf } from './traces.ts';
+
+/** Where a worker mounts its own file system in memory; the host sees an empty folder. */
+const workspaceDir = '/run/hearth';
+
+/** Namespaces made ahead: a burst of so many cold starts does not wait for the kernel. */
+const readyNamespaces = 8;
+
+/** What a stem may have before it has a function; it needs a fraction of it. */
+const stemMemoryBytes = 128 * 1024 * 1024;
+
+/** Sandboxes may have this much of the machine's memory unless the configuration says otherwise. */
+const sandboxMemoryShare = 0.75;
+
+/**
+ * A worker node. The process must be in a mount namespace of its own: what it mounts is gone when
+ * it ends, however it ends.
+ */
+export async function createWorkerHost(config: HostConfig, logger: Logger): Promise<Service> {
+  const paths = dataPaths(config.dataDir);
+  const node = await nodeInfo(config);
+  const facts = new FactBus();
+  facts.subscribe(logFacts(logger));
+  const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
+  const layout = readCgroupLayout();
+  hideUnifiedHierarchy(layout);
+  const cgroupsPath = `/hearth/${node.id}`;
+  const cgroups = new CgroupTree(layout, cgroupsPath);
+  const workspace = new Workspace(workspaceDir);
+  const namespaces = new NetworkNamespaces();
+  const network = new NamespacePool({
+    maker: namespaces,
+    dir: workspace.namespacesDir,
+    size: readyNamespaces,
+    logger,
+  });
+  const logs = new FileLogStore({ dir: paths.logs });
+  const images = imagesOf(config);
+  const roots = new RootMounts(workspace.rootsDir);
+  const engine = new OciEngine({
+    runtime: await findOciRuntime(config.ociRuntime),
+    cgroups,
+    cgroupsPath,
+    bundlesDir: workspace.bundlesDir,
+  });
+  const maker = new ContainerMaker({
+    engine,
+    profile: strictProfile(process.arch),
+    idRanges: new IdRanges(),
+    network,
+    roots,
+    tasksDir: workspace.tasksDir,
+    logs,
+    logger,
+  });
+  const stems = new StemPool({
+    maker,
+    loadImage: async (signal) =>
+      images.provider.prepare(await images.baseImages.find('node24'), signal),
+    mounts: mountPlan(defaultScratchBytes),
+    memoryBytes: stemMemoryBytes,
+    size: config.stems,
+    logger,
+  });
+  const factory = new ContainerSandboxFactory({
+    maker,
+    stems,
+    roots,
+    planMounts: mountPlan,
+    stemScratchBytes: defaultScratchBytes,
+    facts,
+  });
+  const freezer = new IdleFreezer();
+  const pool = new SandboxPool({
+    factory,
+    freezer,
+    memoryBytes: node.memoryBytes - config.stems * stemMemoryBytes,
+    facts,
+  });
+  const replies = new ReplyClient({ node: node.id, logger });
+  const dispatcher = new Dispatcher({
+    node: node.id,
+    versions: new VersionCache(images.provider),
+    pool,
+    replies,
+    logs,
+    facts,
+    logger,
+  });
+  const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
+  const announcement = new NodeAnnouncement({ ...fast, node });
+  const relay = new FactRelay({ ...fast, bus: facts, source: `worker/${node.id}` });
+  const { recorder } = tracesOf('hearth-worker', config, facts, logger);
+  return new ServiceGroup('worker', [
+    ...recorder,
+    relay,
+    new Leftovers(engine, cgroups, facts),
+    workspace,
+    namespaces,
+    network,
+    logs,
+    stems,
+    freezer,
+    pool,
+    replies,
+    dispatcher,
+    consumer,
+    announcement,
+  ]);
+}
+
+async function nodeInfo(config: HostConfig): Promise<NodeInfo> {
+  return {
+    id: await ensureNodeId(dataPaths(config.dataDir).nodeId),
+    hostname: config.hostname,
+    memoryBytes: config.memoryBytes ?? Math.floor(totalmem() * sandboxMemoryShare),
+    startedAt: new Date().toISOString(),
+  };
+}
