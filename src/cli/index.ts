@@ -12,6 +12,7 @@ import { invokeCommand } from './commands/invoke.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { rmCommand } from './commands/rm.ts';
+import { secretCommand } from './commands/secret.ts';
 import { upCommand } from './commands/up.ts';
 import type { CommandContext } from './context.ts';
 import type { HostCommands } from './host-commands.ts';
@@ -58,6 +59,7 @@ function program(context: CommandContext): Command {
     eventsCommand,
     rmCommand,
     keyCommand,
+    secretCommand,
   ];
   for (const command of commands) root.addCommand(command(context).exitOverride());
   return root;

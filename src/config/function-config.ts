@@ -9,6 +9,7 @@ import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
 import { Problems } from './function/problems.ts';
 import { readResources, resourceKeys } from './function/resources.ts';
 import { readScaling, scalingSchema } from './function/scaling.ts';
+import { readSecrets, secretsSchema } from './function/secrets.ts';
 import { strict } from './function/strict.ts';
 import { checked } from './schema-problems.ts';
 
@@ -29,6 +30,7 @@ export const functionConfigSchema = Type.Object(
     }),
     ...resourceKeys,
     env: Type.Optional(environmentSchema),
+    secrets: Type.Optional(secretsSchema),
     triggers: Type.Optional(Type.Object({ http: Type.Optional(httpTriggerSchema) }, strict)),
     isolation: Type.Optional(
       Type.Enum(['function', 'invocation'], {
@@ -74,6 +76,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     runtime,
     entry: readEntry(config.entry, runtime, problems),
     env: readEnvironment(config.env ?? {}, problems),
+    secrets: readSecrets(config.secrets ?? [], config.env ?? {}, problems),
     ...readResources(config, problems),
     http: readHttpTrigger(config.triggers?.http),
     isolation: config.isolation ?? 'function',

@@ -24,6 +24,8 @@ export interface FunctionSpec {
   /** Invocations that one sandbox serves at once. */
   readonly concurrency: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Names of secrets, each an environment variable; their values are nowhere in a version. */
+  readonly secrets: readonly string[];
   /** Absent: no HTTP trigger. Empty `methods`: all. */
   readonly http: { readonly auth: HttpAuth; readonly methods: readonly string[] } | undefined;
   /** `function`: sandboxes are reused for the same version. `invocation`: never reused. */

@@ -17,9 +17,15 @@ import { noNodes } from './invocations.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
 import { forAnyone, guardRoutes } from './route-access.ts';
+import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
 
 export interface ManagementAppOptions
-  extends FunctionRoutesOptions, EventRoutesOptions, MetricsRoutesOptions, KeyRoutesOptions {
+  extends
+    FunctionRoutesOptions,
+    EventRoutesOptions,
+    MetricsRoutesOptions,
+    KeyRoutesOptions,
+    SecretRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
   readonly facts: FactPublisher;
@@ -67,6 +73,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => metricsRoutes(scope, options));
   app.register(async (scope) => keyRoutes(scope, options));
+  app.register(async (scope) => secretRoutes(scope, options));
   return app;
 }
 

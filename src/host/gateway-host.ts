@@ -1,6 +1,5 @@
 import type { HostConfig } from '../config/host-config.ts';
 import type { FunctionRecord } from '../domain/function.ts';
-import type { KeyRecord } from '../domain/key.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Service } from '../domain/service.ts';
 import { FactBus } from '../events/fact-bus.ts';
@@ -14,11 +13,6 @@ import { placeFunction } from '../orchestration/placement-policy.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { BullLaneProducer } from '../queue/lane-producer.ts';
 import { ReplyServer } from '../replies/reply-server.ts';
-import { KeyAuthorizer } from '../security/key-authorizer.ts';
-import { MasterKeys } from '../security/master-key.ts';
-import { ensureRootSecret } from '../security/root-key.ts';
-import { Sealer } from '../security/sealer.ts';
-import { StoredKeys } from '../security/stored-keys.ts';
 import { AuditLog } from '../telemetry/audit-log.ts';
 import { FactMetrics } from '../telemetry/fact-metrics.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
@@ -26,6 +20,7 @@ import { logFacts } from '../telemetry/log-facts.ts';
 import { dataPaths } from './data-paths.ts';
 import { imagesOf } from './images.ts';
 import { keyPrefix } from './redis.ts';
+import { gatewaySecurity } from './security.ts';
 import { tracesOf } from './traces.ts';
 
 /** A gateway: the HTTP face. `address` is known once it has started. */
@@ -34,13 +29,12 @@ export async function createGatewayHost(
   logger: Logger,
 ): Promise<Service & { readonly address: string }> {
   const paths = dataPaths(config.dataDir);
-  const rootSecret = await ensureRootSecret(paths.rootKey);
-  const sealer = new Sealer(await MasterKeys.open(paths.masterKey));
   const facts = new FactBus();
   const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
   const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
-  const keyRecords = new RedisRecordStore<KeyRecord>({ ...durable, kind: 'keys' });
+  const security = await gatewaySecurity(paths, durable);
+  const { keys, secrets, masterKey, authorizer } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
   const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
@@ -58,7 +52,7 @@ export async function createGatewayHost(
     tracing,
     facts,
     functions,
-    deployer: createFunctionDeployer({ functions, packages, images: provider, facts }),
+    deployer: createFunctionDeployer({ functions, packages, images: provider, secrets, facts }),
     lane,
     replies,
     nodes,
@@ -66,8 +60,10 @@ export async function createGatewayHost(
     logs,
     feed,
     metrics,
-    keys: new StoredKeys({ records: keyRecords, sealer }),
-    authorizer: new KeyAuthorizer({ rootSecret, records: keyRecords, sealer, logger }),
+    keys,
+    secrets,
+    masterKey,
+    authorizer,
     logger,
   });
   facts.subscribe(logFacts(logger));
@@ -80,7 +76,7 @@ export async function createGatewayHost(
     feed,
     relay,
     functions,
-    keyRecords,
+    ...security.services,
     audit,
     nodes,
     replies,

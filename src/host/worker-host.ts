@@ -9,6 +9,7 @@ import { SandboxPool } from '../containers/pool.ts';
 import { RootMounts } from '../containers/root-mounts.ts';
 import { ContainerMaker } from '../containers/container-maker.ts';
 import { ContainerSandboxFactory } from '../containers/sandbox-factory.ts';
+import { SecretGiver } from '../containers/secret-giver.ts';
 import { StemPool } from '../containers/stem-pool.ts';
 import { Workspace } from '../containers/workspace.ts';
 import type { Logger } from '../domain/logger.ts';
@@ -38,6 +39,7 @@ import { VersionCache } from '../worker/version-cache.ts';
 import { dataPaths } from './data-paths.ts';
 import { imagesOf } from './images.ts';
 import { keyPrefix } from './redis.ts';
+import { workerSecurity } from './security.ts';
 import { tracesOf } from './traces.ts';
 
 /** Where a worker mounts its own file system in memory; the host sees an empty folder. */
@@ -75,6 +77,8 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logger,
   });
   const logs = new FileLogStore({ dir: paths.logs });
+  const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
+  const security = await workerSecurity(paths, durable, logs);
   const images = imagesOf(config);
   const roots = new RootMounts(workspace.rootsDir);
   const engine = new OciEngine({
@@ -90,7 +94,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     network,
     roots,
     tasksDir: workspace.tasksDir,
-    logs,
+    logs: security.logs,
     logger,
   });
   const stems = new StemPool({
@@ -102,7 +106,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     size: config.stems,
     logger,
   });
-  const factory = new ContainerSandboxFactory({
+  const containers = new ContainerSandboxFactory({
     maker,
     stems,
     roots,
@@ -110,6 +114,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     stemScratchBytes: defaultScratchBytes,
     facts,
   });
+  const factory = new SecretGiver(containers, security.secrets);
   const freezer = new IdleFreezer();
   const pool = new SandboxPool({
     factory,
@@ -123,7 +128,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     versions: new VersionCache(images.provider),
     pool,
     replies,
-    logs,
+    logs: security.logs,
     facts,
     logger,
   });
@@ -139,6 +144,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     namespaces,
     network,
     logs,
+    ...security.services,
     stems,
     freezer,
     pool,

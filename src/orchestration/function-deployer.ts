@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { FunctionDeployer } from '../domain/deployer.ts';
+import { HostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import {
   liveVersion,
@@ -8,6 +9,7 @@ import {
   type FunctionStore,
 } from '../domain/function.ts';
 import type { ImageProvider, PackageBuilder } from '../domain/image.ts';
+import { missingSecrets, type SecretSource } from '../domain/secret.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import { nextRecord } from './next-record.ts';
 
@@ -19,18 +21,21 @@ export interface FunctionDeployerOptions {
   readonly packages: PackageBuilder;
   /** Unpacks it before any traffic comes to it. */
   readonly images: Pick<ImageProvider, 'prepare'>;
+  readonly secrets: SecretSource;
   readonly facts: FactPublisher;
   readonly now?: () => Date;
 }
 
 export function createFunctionDeployer(options: FunctionDeployerOptions): FunctionDeployer {
-  const { functions, packages, images, facts, now = () => new Date() } = options;
+  const { functions, packages, images, secrets, facts, now = () => new Date() } = options;
   const mutex = new KeyedMutex<string>();
 
   async function deploy(
     spec: FunctionSpec,
     packageTar: Readable,
   ): Promise<{ record: FunctionRecord; changed: boolean }> {
+    const { missing } = secrets.bind(spec);
+    if (missing.length > 0) throw lacksSecrets(spec.name, missing);
     const digest = await packages.build(spec, packageTar);
     const existing = functions.get(spec.name);
     const record = nextRecord(existing, digest, spec, now());
@@ -53,3 +58,8 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     remove: (name) => mutex.run(name, () => remove(name)),
   };
 }
+
+const lacksSecrets = (name: string, missing: readonly string[]): HostError =>
+  new HostError('invalid', 'secrets.missing', missingSecrets(name, missing), {
+    details: { missing },
+  });

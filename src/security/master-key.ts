@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { HostError } from '../domain/errors.ts';
 import { ensureSecretFile } from './secret-file.ts';
 
@@ -35,6 +36,19 @@ export class MasterKeys {
     return this.#known(id) ?? this.#readAgain().#known(id);
   }
 
+  /** Puts a new one before the others, whole or not at all. */
+  async rotate(): Promise<void> {
+    const whole = `${this.#file}.${process.pid}.new`;
+    const text = `${newMasterKey()}\n${await readFile(this.#file, 'utf8')}`;
+    try {
+      await writeFile(whole, text, { flag: 'wx', mode: 0o600, flush: true });
+      await rename(whole, this.#file);
+    } finally {
+      await rm(whole, { force: true });
+    }
+    this.#readAgain();
+  }
+
   #known(id: string): MasterKey | undefined {
     return this.#keys.find((key) => key.id === id);
   }
@@ -46,7 +60,7 @@ export class MasterKeys {
 }
 
 /** A line for the file. */
-export function newMasterKey(): string {
+function newMasterKey(): string {
   return `${randomBytes(4).toString('hex')}:${randomBytes(32).toString('base64url')}`;
 }
 

@@ -42,11 +42,6 @@ export class Sealer {
       throw cannotOpen('it was changed, or sealed for something else', cause);
     }
   }
-
-  /** Was it sealed by a master key that is no longer the first? */
-  isOutdated(sealed: string): boolean {
-    return !sealed.startsWith(`${this.#keys.current.id}.`);
-  }
 }
 
 const cannotOpen = (why: string, cause?: unknown): HostError =>

@@ -88,6 +88,56 @@ describe('the routes of keys', () => {
   });
 });
 
+describe('the routes of secrets', () => {
+  const put = (name: string, body: object) =>
+    running.send('PUT', `/v1/secrets/${name}`, {
+      headers: jsonHeaders,
+      body: JSON.stringify(body),
+    });
+
+  it('take values in and never give them out', async () => {
+    const value = 'correct-horse-battery';
+    const set = await put('API_TOKEN', { value, functions: ['shop-*'] });
+    expect(set.status).toBe(200);
+    const list = await running.send('GET', '/v1/secrets', { headers: withKey });
+    expect(json(list)).toEqual({
+      secrets: [
+        { name: 'API_TOKEN', functions: ['shop-*'], changedAt: expect.any(String) as string },
+      ],
+    });
+    expect(set.text + list.text + JSON.stringify([running.facts, running.logged])).not.toContain(
+      value,
+    );
+  });
+
+  it('keep a secret that a function uses', async () => {
+    await put('API_TOKEN', { value: 'x' });
+    await running.addFunction('shop', { secrets: ['API_TOKEN'] });
+    const remove = () => running.send('DELETE', '/v1/secrets/API_TOKEN', { headers: withKey });
+    const refused = await remove();
+    expect(refused.status).toBe(409);
+    expect(json(refused)).toMatchObject({ reason: 'secrets.in_use' });
+    await running.functions.remove('shop');
+    expect((await remove()).status).toBe(204);
+    expect((await remove()).status).toBe(404);
+  });
+
+  it.each([
+    ['a name that no variable can have', 'API-TOKEN', { value: 'x' }],
+    ['an empty value', 'API_TOKEN', { value: '' }],
+    ['a value that no variable can have', 'API_TOKEN', { value: 'a\0b' }],
+    ['a value that is too long', 'API_TOKEN', { value: 'x'.repeat(32 * 1024 + 1) }],
+  ])('refuse %s', async (_what, name, body) => {
+    expect((await put(name, body)).status).toBe(400);
+    expect(running.secrets.list()).toEqual([]);
+  });
+
+  it('are closed to all but administrators', async () => {
+    const headers = await keyWith(['admin', 'shop-*'], ['deploy', '*'], ['read', '*']);
+    expect((await running.send('GET', '/v1/secrets', { headers })).status).toBe(403);
+  });
+});
+
 describe('a key with some rights', () => {
   beforeEach(async () => {
     for (const name of ['shop-cart', 'shop-pay', 'secret']) {

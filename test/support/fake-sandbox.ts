@@ -94,6 +94,7 @@ export function fakeSpec(overrides: Partial<FunctionSpec> = {}): FunctionSpec {
     timeoutMs: 1000,
     concurrency: 1,
     env: {},
+    secrets: [],
     http: { auth: 'none', methods: [] },
     isolation: 'function',
     scratchBytes: 1024,

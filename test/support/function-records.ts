@@ -15,6 +15,7 @@ export function specOf(name: string, overrides: Partial<FunctionSpec> = {}): Fun
     timeoutMs: 30_000,
     concurrency: 1,
     env: {},
+    secrets: [],
     http: { auth: 'none', methods: [] },
     isolation: 'function',
     scratchBytes: 64 * 1024 * 1024,

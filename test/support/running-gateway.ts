@@ -6,6 +6,7 @@ import type { FunctionRecord, FunctionSpec } from '../../src/domain/function.ts'
 import type { LogEntry, LogQuery } from '../../src/domain/log.ts';
 import type { Fact } from '../../src/domain/facts.ts';
 import type { KeyRecord } from '../../src/domain/key.ts';
+import type { SecretRecord } from '../../src/domain/secret.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
 import type { Tracing } from '../../src/domain/trace.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
@@ -14,6 +15,7 @@ import { placeFunction } from '../../src/orchestration/placement-policy.ts';
 import { KeyAuthorizer } from '../../src/security/key-authorizer.ts';
 import { Sealer } from '../../src/security/sealer.ts';
 import { StoredKeys } from '../../src/security/stored-keys.ts';
+import { StoredSecrets } from '../../src/security/stored-secrets.ts';
 import { digestOf, recordOf, specOf, preparedImage } from './function-records.ts';
 import { MemoryFactFeed } from './memory-fact-feed.ts';
 import { MemoryRecordStore } from './memory-record-store.ts';
@@ -35,6 +37,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly functions = new MemoryRecordStore<FunctionRecord>();
   readonly keyRecords = new MemoryRecordStore<KeyRecord>();
   readonly keys: StoredKeys;
+  readonly secrets: StoredSecrets;
   readonly facts: Fact[] = [];
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly logQueries: LogQuery[] = [];
@@ -59,6 +62,8 @@ export class RunningGateway implements AsyncDisposable {
     const sealer = new Sealer({ current: key, find: (id) => (id === key.id ? key : undefined) });
     const records = this.keyRecords;
     this.keys = new StoredKeys({ records, sealer });
+    const secretRecords = new MemoryRecordStore<SecretRecord>();
+    this.secrets = new StoredSecrets({ records: secretRecords, sealer });
     this.gateway = createGateway({
       listen: { host: '127.0.0.1', port },
       functions: this.functions,
@@ -66,6 +71,7 @@ export class RunningGateway implements AsyncDisposable {
         functions: this.functions,
         packages: { build: async () => this.builtDigest },
         images: { prepare: preparedImage },
+        secrets: this.secrets,
         facts: { publish: () => {} },
       }),
       nodes: { live: () => this.nodes },
@@ -86,6 +92,8 @@ export class RunningGateway implements AsyncDisposable {
         },
       },
       keys: this.keys,
+      secrets: this.secrets,
+      masterKey: { rotate: async () => 0 },
       authorizer: new KeyAuthorizer({ rootSecret: 'secret', records, sealer, logger }),
       facts: { publish: (type, data) => void this.facts.push({ type, data } as Fact) },
       logger,

@@ -24,6 +24,8 @@ export interface RunningHost {
   output(): string;
   /** Runs the `hearth` command against it. */
   hearth(...args: readonly string[]): Promise<CommandResult>;
+  /** The same with something on its standard input. */
+  hearthWithInput(input: string, ...args: readonly string[]): Promise<CommandResult>;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** With the administrator's key. */
   fetchWithKey(path: string, init?: RequestInit): Promise<Response>;
@@ -83,6 +85,7 @@ export async function startHost(
       process: child,
       output: () => output.join(''),
       hearth: (...args) => runHearth(args, { ...env, HEARTH_URL: url }),
+      hearthWithInput: (input, ...args) => runHearth(args, { ...env, HEARTH_URL: url }, input),
       fetch: (path, init) => fetch(`${url}${path}`, init),
       fetchWithKey: (path, init) => fetch(`${url}${path}`, withKey(init)),
       interrupt: async () => {
@@ -112,12 +115,17 @@ async function readyUrl(child: ChildProcess, output: readonly string[]): Promise
   }
 }
 
-async function runHearth(args: readonly string[], env: NodeJS.ProcessEnv): Promise<CommandResult> {
+async function runHearth(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  input = '',
+): Promise<CommandResult> {
   const child = spawn(process.execPath, [join(root, 'src/main.ts'), ...args], {
     cwd: root,
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin.end(input);
   const texts = { stdout: '', stderr: '' };
   child.stdout.on('data', (text: Buffer) => (texts.stdout += text.toString()));
   child.stderr.on('data', (text: Buffer) => (texts.stderr += text.toString()));

@@ -23,6 +23,7 @@ describe('hearth.json', () => {
       timeoutMs: 30_000,
       concurrency: 1,
       env: {},
+      secrets: [],
       http: undefined,
       isolation: 'function',
       scratchBytes: 67_108_864,
@@ -48,6 +49,15 @@ describe('hearth.json', () => {
       'runtime: must be one of node24, node22, node26, bun1, python3',
       'cpu: must be number',
     ]);
+  });
+
+  test('names secrets, which are not variables at the same time', () => {
+    const config = (secrets: string) =>
+      `{ "name": "a", "entry": "a.ts", "env": { "B": "" }, "secrets": ${secrets} }`;
+    expect(parseFunctionConfig(config('["A"]')).secrets).toEqual(['A']);
+    expect(problemsOf(config('["A", "B"]'))).toEqual(['secrets: B is in env too']);
+    expect(problemsOf(config('["A", "A"]'))).toHaveLength(1);
+    expect(problemsOf(config('["a-b"]'))).toHaveLength(1);
   });
 
   test('names every amount that is out of bounds', () => {

@@ -10,6 +10,7 @@ import { MemoryRecordStore } from '../../support/memory-record-store.ts';
 function setUp(
   build: () => Promise<Digest> = async () => digestOf('a'),
   prepare: ImageProvider['prepare'] = preparedImage,
+  missing: readonly string[] = [],
 ) {
   const functions = new MemoryRecordStore<FunctionRecord>();
   const facts: unknown[] = [];
@@ -17,6 +18,7 @@ function setUp(
     functions,
     packages: { build },
     images: { prepare },
+    secrets: { bind: () => ({ values: {}, missing }) },
     facts: { publish: (type, data) => facts.push({ type, ...data }) },
   });
   return { functions, facts, deploy: () => deployer.deploy(hello, Readable.from([])), deployer };
@@ -40,6 +42,16 @@ describe('function deployer', () => {
     expect(await deploy()).toMatchObject({ changed: false, record: { revision: 1 } });
     expect(functions.get('hello')?.revision).toBe(1);
     expect(facts).toHaveLength(1);
+  });
+
+  it('refuses a function whose secret is not set, and says how to set it', async () => {
+    const { functions, deploy } = setUp(undefined, undefined, ['API_TOKEN']);
+    await expect(deploy()).rejects.toMatchObject({
+      code: 'invalid',
+      reason: 'secrets.missing',
+      message: expect.stringContaining('hearth secret set API_TOKEN'),
+    });
+    expect(functions.list()).toEqual([]);
   });
 
   it('records nothing when the image cannot be made ready to run', async () => {

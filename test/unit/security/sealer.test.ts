@@ -1,8 +1,8 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { MasterKeys, newMasterKey } from '../../../src/security/master-key.ts';
+import { MasterKeys } from '../../../src/security/master-key.ts';
 import { Sealer } from '../../../src/security/sealer.ts';
 
 let dir: string;
@@ -38,17 +38,18 @@ test('a seal opens for its purpose only, and not once it was touched', async () 
   }
 });
 
-test('a key put before the others seals from the next start; the old one still opens', async () => {
-  const before = await open();
-  const sealed = before.seal('p', 'old');
-  const line = newMasterKey();
-  await writeFile(file, `${line}\n${await readFile(file, 'utf8')}`, { mode: 0o600 });
-  const after = await open();
-  expect(after.open('p', sealed)).toBe('old');
-  expect(after.isOutdated(sealed)).toBe(true);
-  const renewed = after.seal('p', 'new');
-  expect(after.isOutdated(renewed)).toBe(false);
-  expect(before.open('p', renewed)).toBe('new'); // it looked into the file again
+test('a new master key seals from now on, here and after a restart; the old one still opens', async () => {
+  const masterKeys = await MasterKeys.open(file);
+  const [here, elsewhere] = [new Sealer(masterKeys), await open()];
+  const old = here.seal('p', 'old');
+  await masterKeys.rotate();
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  const renewed = here.seal('p', 'new');
+  expect(renewed.slice(0, 8)).not.toBe(old.slice(0, 8));
+  expect((await open()).seal('p', '').slice(0, 8)).toBe(renewed.slice(0, 8));
+  for (const sealer of [here, elsewhere, await open()]) {
+    expect([sealer.open('p', old), sealer.open('p', renewed)]).toEqual(['old', 'new']);
+  }
 });
 
 test('a missing master key is named', async () => {

@@ -1,0 +1,48 @@
+import type { FunctionSpec } from './function.ts';
+import type { StoredRecord } from './record-store.ts';
+
+/** A secret as it is kept; its name is that of the environment variable it becomes. */
+export interface SecretRecord extends StoredRecord {
+  /** Encrypted with the master key. */
+  readonly sealed: string;
+  /** Names of the functions that may have it; `*` in them is any text. */
+  readonly functions: readonly string[];
+  /** ISO 8601. */
+  readonly changedAt: string;
+}
+
+/** What a function is given of the secrets that it asks for. */
+export interface SecretBinding {
+  readonly values: Readonly<Record<string, string>>;
+  /** Asked for but not there, or not for this function. */
+  readonly missing: readonly string[];
+}
+
+/** Keeps secrets. Values come out for functions only, never for callers. */
+export interface SecretVault {
+  list(): readonly SecretRecord[];
+  /** Makes it or replaces it. Every worker node hears of it at once. */
+  set(name: string, value: string, functions: readonly string[]): Promise<SecretRecord>;
+  /** Idempotent. Resolves to whether there was one. */
+  remove(name: string): Promise<boolean>;
+}
+
+/** Gives functions their secrets. */
+export interface SecretSource {
+  bind(spec: Pick<FunctionSpec, 'name' | 'secrets'>): SecretBinding;
+}
+
+/** Why a function without its secrets cannot be had, and what to do. */
+export const missingSecrets = (functionName: string, missing: readonly string[]): string =>
+  missing
+    .map(
+      (name) =>
+        `There is no secret "${name}" for "${functionName}": set it with "hearth secret set ${name}".`,
+    )
+    .join(' ');
+
+/** Changes the key under which secrets are kept. */
+export interface MasterKeyRotation {
+  /** Makes a new one and seals all with it. Resolves to how many records that were. */
+  rotate(): Promise<number>;
+}

@@ -1,0 +1,45 @@
+import type { dataPaths } from './data-paths.ts';
+import type { KeyRecord } from '../domain/key.ts';
+import type { LogStore } from '../domain/log.ts';
+import type { SecretRecord } from '../domain/secret.ts';
+import type { RedisConnectionOptions } from '../lib/redis-connection.ts';
+import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
+import { KeyAuthorizer } from '../security/key-authorizer.ts';
+import { MasterKeys } from '../security/master-key.ts';
+import { StoredRotation } from '../security/master-rotation.ts';
+import { RedactingLogs } from '../security/redacting-logs.ts';
+import { ensureRootSecret } from '../security/root-key.ts';
+import { Sealer } from '../security/sealer.ts';
+import { StoredKeys } from '../security/stored-keys.ts';
+import { StoredSecrets } from '../security/stored-secrets.ts';
+
+type Paths = Pick<ReturnType<typeof dataPaths>, 'rootKey' | 'masterKey'>;
+
+/** Who may do what, and what functions are given that nobody else may see: a gateway's part. */
+export async function gatewaySecurity(paths: Paths, durable: RedisConnectionOptions) {
+  const rootSecret = await ensureRootSecret(paths.rootKey);
+  const masterKeys = await MasterKeys.open(paths.masterKey);
+  const sealer = new Sealer(masterKeys);
+  const keyRecords = new RedisRecordStore<KeyRecord>({ ...durable, kind: 'keys' });
+  const secretRecords = new RedisRecordStore<SecretRecord>({ ...durable, kind: 'secrets' });
+  const { logger } = durable;
+  return {
+    keys: new StoredKeys({ records: keyRecords, sealer }),
+    secrets: new StoredSecrets({ records: secretRecords, sealer }),
+    masterKey: new StoredRotation({ masterKeys, sealer, keys: keyRecords, secrets: secretRecords }),
+    authorizer: new KeyAuthorizer({ rootSecret, records: keyRecords, sealer, logger }),
+    services: [keyRecords, secretRecords],
+  };
+}
+
+/** A worker's part: secrets for functions, which what they print goes without. */
+export async function workerSecurity(
+  paths: Paths,
+  durable: RedisConnectionOptions,
+  logs: Pick<LogStore, 'append'>,
+) {
+  const sealer = new Sealer(await MasterKeys.open(paths.masterKey));
+  const records = new RedisRecordStore<SecretRecord>({ ...durable, kind: 'secrets' });
+  const redacting = new RedactingLogs(new StoredSecrets({ records, sealer }), logs);
+  return { secrets: redacting, logs: redacting, services: [records] };
+}

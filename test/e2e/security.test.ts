@@ -1,0 +1,123 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startHost, type RunningHost } from '../support/running-host.ts';
+
+const keeperDir = fileURLToPath(new URL('functions/keeper', import.meta.url));
+const token = 'correct-horse-battery-staple';
+const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');
+
+let host: RunningHost;
+beforeAll(async () => {
+  host = await startHost();
+});
+afterAll(() => host?.[Symbol.asyncDispose]());
+
+const setSecret = (value: string) =>
+  host.hearthWithInput(`${value}\n`, 'secret', 'set', 'API_TOKEN');
+
+describe('a secret', () => {
+  test('has to be set before a function that needs it is deployed', async () => {
+    const { exitCode, stderr } = await host.hearth('deploy', keeperDir);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('hearth secret set API_TOKEN');
+  });
+
+  test('is given to the function, and is nowhere else', async () => {
+    expect(await setSecret(token)).toMatchObject({ exitCode: 0, stdout: 'Set API_TOKEN\n' });
+    expect((await host.hearth('deploy', keeperDir)).exitCode).toBe(0);
+    const answer = await host.fetch('/fn/keeper');
+    expect(await answer.text()).toBe(digestOf(token));
+    const shown = await Promise.all([
+      host.hearth('inspect', 'keeper'),
+      host.hearth('secret', 'ls'),
+      host.hearth('logs', 'keeper'),
+      host.hearth('ls', '--json'),
+    ]);
+    const text = shown.map(({ stdout, stderr }) => stdout + stderr).join('');
+    expect(text).toContain('the token is [secret]');
+    expect(text + host.output()).not.toContain(token);
+    expect(filesWith(token, host.dataDir)).toEqual([]);
+  });
+
+  test('is not in what a caller without a key is told, nor in the log, when the function fails', async () => {
+    const answer = await host.fetch('/fn/keeper/throw');
+    expect(answer.status).toBe(502);
+    expect(await answer.text()).not.toContain(token);
+    const { stdout } = await host.hearth('logs', 'keeper');
+    expect(stdout).toContain('bad token [secret]');
+    expect(stdout).not.toContain(token);
+  });
+
+  test('stays what it is under a new master key', async () => {
+    const { stdout } = await host.hearth('secret', 'rotate-master-key');
+    expect(stdout).toMatch(/^Encrypted \d+ records anew\n$/);
+    expect(readFileSync(join(host.dataDir, 'master.key'), 'utf8').trim().split('\n')).toHaveLength(
+      2,
+    );
+    await host.hearth('deploy', keeperDir);
+    expect(await (await host.fetch('/fn/keeper')).text()).toBe(digestOf(token));
+  });
+});
+
+describe('a key', () => {
+  test('is made, allows what it says, and opens nothing once removed', async () => {
+    const made = await host.hearth(
+      'key',
+      'create',
+      'ci',
+      '--allow',
+      'invoke:keep*',
+      '--expires',
+      '1h',
+    );
+    expect(made.stderr).toContain('not shown again');
+    const authorization = `Bearer ${made.stdout.trim()}`;
+    const invoke = () =>
+      host.fetch('/v1/functions/keeper/invocations', {
+        method: 'POST',
+        headers: { authorization },
+      });
+    expect((await invoke()).status).toBe(200);
+    expect((await host.fetch('/v1/functions', { headers: { authorization } })).status).toBe(403);
+    expect((await host.hearth('key', 'ls')).stdout).toMatch(/^ci +invoke:keep\*/m);
+    expect((await host.hearth('key', 'rm', 'ci')).exitCode).toBe(0);
+    expect((await invoke()).status).toBe(401);
+  });
+
+  test('leaves a trace in the audit', () => {
+    const dir = join(host.dataDir, 'audit');
+    const text = readdirSync(dir)
+      .map((name) => readFileSync(join(dir, name), 'utf8'))
+      .join('');
+    const entries = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        keyId: 'root',
+        method: 'DELETE',
+        path: '/v1/keys/ci',
+        status: 204,
+      }),
+    );
+    expect(entries).toContainEqual(
+      expect.objectContaining({ keyId: 'ci', path: '/v1/functions', status: 403 }),
+    );
+  });
+});
+
+/** Files below a folder that contain a text, whatever kind they are. */
+function filesWith(text: string, dir: string): string[] {
+  try {
+    const found = execFileSync('grep', ['-rlaF', '--devices=skip', '--', text, dir]);
+    return found.toString().trim().split('\n');
+  } catch (error) {
+    if ((error as { status?: number }).status === 1) return [];
+    throw error;
+  }
+}
