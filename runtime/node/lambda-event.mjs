@@ -4,7 +4,7 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 /**
  * An HTTP request as the event of a Lambda function URL, payload format 2.0. Members that have
  * nothing to say are absent, not null.
- * @param {import('./load.mjs').Invocation} invocation
+ * @param {Pick<import('./load.mjs').Invocation, 'head' | 'body' | 'functionName'>} invocation
  */
 export function toLambdaEvent({ head, body, functionName }) {
   const queryAt = head.url.indexOf('?');

@@ -3,6 +3,12 @@ import type { Duplex } from 'node:stream';
 import type { FunctionError, InvocationRequest } from '../domain/invocation.ts';
 import { logLimitBytes, responseWindowBytes } from '../domain/limits.ts';
 import type { ResponseListener } from '../domain/sandbox.ts';
+import type {
+  ChannelEvents,
+  ChannelInvocation,
+  InitMessage,
+  SandboxChannel,
+} from '../domain/sandbox-channel.ts';
 import { FrameDecoder, FrameError } from '../lib/frames.ts';
 import {
   channelIdBytes,
@@ -23,35 +29,6 @@ import {
 } from './hostile-json.ts';
 import { LogLines } from './log-lines.ts';
 
-export interface ChannelEvents {
-  onHello(): void;
-  onReady(): void;
-  onInitFailed(error: FunctionError): void;
-  /** The bootstrap broke the protocol: the sandbox must die. At most once; nothing follows. */
-  onViolation(violation: Error): void;
-  /** Nobody caught an error: the answer says which, and the process is about to exit. */
-  onFatal(): void;
-  /** Output that belongs to no invocation. */
-  onStrayOutput(stream: 'stdout' | 'stderr', piece: Buffer): void;
-}
-
-export interface InitMessage {
-  readonly entry: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly functionName: string;
-  readonly version: string;
-  readonly memoryBytes: number;
-  readonly timeoutMs: number;
-  readonly concurrency: number;
-}
-
-/** One invocation under way on the channel. */
-export interface ChannelInvocation {
-  grant(bytes: number): void;
-  /** Forgets it: whatever the sandbox still says about it is a violation. Flushes its log. */
-  close(): void;
-}
-
 interface Exchange {
   readonly listener: ResponseListener;
   readonly settle: (error: FunctionError | undefined) => void;
@@ -64,7 +41,7 @@ interface Exchange {
  * The host's end of the native channel (runtime/PROTOCOL.md): one state machine that takes every
  * byte from the sandbox for hostile. It knows nothing of deadlines or processes.
  */
-export class Channel {
+export class Channel implements SandboxChannel {
   readonly #socket: Duplex;
   readonly #events: ChannelEvents;
   readonly #exchanges = new Map<string, Exchange>();
@@ -92,7 +69,6 @@ export class Channel {
     this.#socket.write(initFrame(message));
   }
 
-  /** `settle` is called at most once: with nothing after a complete answer, else with the error. */
   invoke(
     request: InvocationRequest,
     listener: ResponseListener,
@@ -124,7 +100,6 @@ export class Channel {
     };
   }
 
-  /** Where output of the whole process goes while exactly one invocation could have written it. */
   soleLog(): LogLines | undefined {
     if (this.#exchanges.size !== 1) return undefined;
     const [exchange] = this.#exchanges.values();

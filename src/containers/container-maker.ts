@@ -6,7 +6,9 @@ import type { PreparedImage } from '../domain/image.ts';
 import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkProvider } from '../domain/network.ts';
+import type { ChannelKind } from '../domain/sandbox-channel.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
+import { nativeChannel } from './native-channel.ts';
 import type { RootMounts } from './root-mounts.ts';
 import { TaskFolder } from './task-folder.ts';
 
@@ -27,6 +29,8 @@ export interface MakerOrder {
   readonly memoryBytes: number;
   readonly cpu: number;
   readonly mounts: readonly ContainerMount[];
+  /** How to talk with what runs in it; `native` where it is left out. */
+  readonly channel?: ChannelKind;
   /** The function is not known yet: its code will be put into the running container. */
   readonly hasTaskFolder: boolean;
 }
@@ -47,6 +51,7 @@ export class ContainerMaker {
     await using stack = new AsyncDisposableStack();
     const ids = stack.use(this.#options.idRanges.lease());
     const network = stack.use(await this.#options.network.lease());
+    const channel = stack.use(await (order.channel ?? nativeChannel).prepare(network.path));
     const root = stack.use(await roots.lease(image));
     const taskFolder = order.hasTaskFolder
       ? stack.use(new TaskFolder(join(tasksDir, id)))
@@ -69,6 +74,7 @@ export class ContainerMaker {
       id,
       memoryBytes,
       container,
+      channel,
       taskFolder,
       pids: profile.pids,
       resources: stack.move(),

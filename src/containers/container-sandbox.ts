@@ -10,8 +10,13 @@ import type {
   RunningInvocation,
   Sandbox,
 } from '../domain/sandbox.ts';
+import type {
+  ChannelInvocation,
+  InitMessage,
+  PreparedChannel,
+  SandboxChannel,
+} from '../domain/sandbox-channel.ts';
 import type { FunctionSpec } from '../domain/function.ts';
-import { Channel, type ChannelInvocation, type InitMessage } from './channel.ts';
 import { LogLines } from './log-lines.ts';
 import type { RootLease } from './root-mounts.ts';
 import type { TaskFolder } from './task-folder.ts';
@@ -21,6 +26,7 @@ export interface SandboxParts {
   readonly memoryBytes: number;
   /** Created, and started here. */
   readonly container: Container;
+  readonly channel: PreparedChannel;
   /** Where a stem gets its code; undefined where the code is in the image. */
   readonly taskFolder: TaskFolder | undefined;
   readonly pids: number;
@@ -43,12 +49,12 @@ interface Running {
   readonly settle: (outcome: InvocationOutcome) => void;
 }
 
-/** A sandbox made of one OCI container, its cgroup and its native channel. */
+/** A sandbox made of one OCI container and the channel to what runs in it. */
 export class ContainerSandbox implements Sandbox {
   readonly id: SandboxId;
   readonly gone: Promise<DestroyReason>;
   readonly #parts: SandboxParts;
-  readonly #channel: Channel;
+  readonly #channel: SandboxChannel;
   readonly #strayLog: LogLines;
   readonly #running = new Set<Running>();
   readonly #gone = Promise.withResolvers<DestroyReason>();
@@ -72,7 +78,7 @@ export class ContainerSandbox implements Sandbox {
     const stray = (stream: 'stdout' | 'stderr') => (piece: Buffer) =>
       (this.#channel.soleLog() ?? this.#strayLog).push(stream, piece);
     const { channel, stdout, stderr } = parts.container.start();
-    this.#channel = new Channel(channel, {
+    this.#channel = parts.channel.open(channel, {
       onHello: () => this.#hello.resolve(),
       onReady: () => this.#ready.resolve(undefined),
       onInitFailed: (error) => this.#ready.resolve(error),

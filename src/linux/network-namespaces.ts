@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { HostError } from '../domain/errors.ts';
+import type { NamespaceSockets } from '../domain/network.ts';
 import type { Service } from '../domain/service.ts';
 import { LinuxError } from './libc.ts';
 import { unmount } from './mounts.ts';
 import type { NamespaceAnswer, NamespaceRequest, NamespaceTask } from './namespace-thread.ts';
 
 /** Makes network namespaces, and sockets inside them, in a thread of its own. */
-export class NetworkNamespaces implements Service {
+export class NetworkNamespaces implements Service, NamespaceSockets {
   readonly name = 'network namespaces';
   readonly #waiting = new Map<number, PromiseWithResolvers<number>>();
   #thread: Worker | undefined;
@@ -38,12 +39,10 @@ export class NetworkNamespaces implements Service {
     await rm(pinPath, { force: true });
   }
 
-  /** A socket that listens on 127.0.0.1 inside; the caller owns the descriptor. */
   listenIn(namespace: string, port: number): Promise<number> {
     return this.#ask({ task: 'listen', namespace, port });
   }
 
-  /** A socket connected to 127.0.0.1 inside; the caller owns the descriptor. */
   connectIn(namespace: string, port: number): Promise<number> {
     return this.#ask({ task: 'connect', namespace, port });
   }

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { calls, check } from './libc.ts';
+import { calls, check, LinuxError } from './libc.ts';
 
 const inet = 2; // AF_INET
 const stream = 1; // SOCK_STREAM
@@ -36,20 +36,30 @@ export function socketListening(port: number): number {
   });
 }
 
-/** A socket connected to 127.0.0.1, where nobody has to be waited for; the caller owns it. */
+/**
+ * A socket connected to 127.0.0.1; the caller owns it. Loopback has the answer when the first call
+ * returns, and the second tells it. Where there is none (EALREADY) somebody listens who does not
+ * take connections now: that is not waited for, as it could be on purpose.
+ */
 export function socketConnected(port: number): number {
   return withSocket((fd) => {
     const address = loopbackAddress(port);
-    check(calls.connect(fd, address, address.length), 'connect', `127.0.0.1:${port}`);
+    const connect = () =>
+      check(calls.connect(fd, address, address.length), 'connect', `127.0.0.1:${port}`);
+    try {
+      connect();
+    } catch (error) {
+      if (!(error instanceof LinuxError && error.code === 'EINPROGRESS')) throw error;
+      connect();
+    }
   });
 }
 
-/** Blocking while it is set up, as loopback never keeps one waiting; not blocking afterwards. */
 function withSocket(setUp: (fd: number) => void): number {
   const fd = newSocket();
   try {
-    setUp(fd);
     check(calls.fcntl(fd, setFlags, nonBlocking), 'fcntl', 'O_NONBLOCK');
+    setUp(fd);
     return fd;
   } catch (error) {
     closeSync(fd);
