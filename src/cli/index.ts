@@ -13,6 +13,7 @@ import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { rmCommand } from './commands/rm.ts';
 import { secretCommand } from './commands/secret.ts';
+import { sandboxCommand } from './commands/sandbox.ts';
 import { upCommand } from './commands/up.ts';
 import type { CommandContext } from './context.ts';
 import type { HostCommands } from './host-commands.ts';
@@ -60,6 +61,7 @@ function program(context: CommandContext): Command {
     rmCommand,
     keyCommand,
     secretCommand,
+    sandboxCommand,
   ];
   for (const command of commands) root.addCommand(command(context).exitOverride());
   return root;

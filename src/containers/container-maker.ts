@@ -7,6 +7,7 @@ import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkProvider } from '../domain/network.ts';
 import type { ChannelKind } from '../domain/sandbox-channel.ts';
+import type { NodeSandboxes } from '../domain/sandbox-view.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
 import { nativeChannel } from './native-channel.ts';
 import type { RootMounts } from './root-mounts.ts';
@@ -38,6 +39,7 @@ export interface MakerOrder {
 /** Starts containers with all they hold: every step's undo is recorded before the next step. */
 export class ContainerMaker {
   readonly #options: ContainerMakerOptions;
+  readonly #made = new Set<ContainerSandbox>();
 
   constructor(options: ContainerMakerOptions) {
     this.#options = options;
@@ -70,7 +72,7 @@ export class ContainerMaker {
       ...(taskFolder ? { taskDir: taskFolder.path } : {}),
     });
     stack.defer(() => container.delete());
-    return new ContainerSandbox({
+    const sandbox = new ContainerSandbox({
       id,
       memoryBytes,
       container,
@@ -85,5 +87,13 @@ export class ContainerMaker {
       onLeftBehind: (error) =>
         logger.error({ sandboxId: id, error }, 'A sandbox left something behind.'),
     });
+    this.#made.add(sandbox);
+    void sandbox.gone.then(() => this.#made.delete(sandbox));
+    return sandbox;
+  }
+
+  /** All that are not gone yet, stems among them. Reads some ten files for each: for operators. */
+  list(idPrefix: string): ReturnType<NodeSandboxes> {
+    return [...this.#made].filter(({ id }) => id.startsWith(idPrefix)).map((s) => s.inspect());
   }
 }

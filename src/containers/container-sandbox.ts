@@ -16,6 +16,7 @@ import type {
   PreparedChannel,
   SandboxChannel,
 } from '../domain/sandbox-channel.ts';
+import type { SandboxState, SandboxView } from '../domain/sandbox-view.ts';
 import type { FunctionSpec } from '../domain/function.ts';
 import { LogLines } from './log-lines.ts';
 import type { RootLease } from './root-mounts.ts';
@@ -62,8 +63,11 @@ export class ContainerSandbox implements Sandbox {
   readonly #ready = Promise.withResolvers<FunctionError | undefined>();
   #memoryBytes: number;
   #functionName: string | undefined;
+  #version: string | undefined;
+  #invocations = 0;
   #lastStrayText = '';
   #booted = false;
+  #isReady = false;
   #ended: { readonly reason: DestroyReason; readonly outcome: InvocationOutcome } | undefined;
 
   constructor(parts: SandboxParts) {
@@ -126,6 +130,7 @@ export class ContainerSandbox implements Sandbox {
    */
   async load(message: InitMessage, signal: AbortSignal): Promise<LoadResult> {
     this.#functionName = message.functionName;
+    this.#version = message.version;
     let booted = performance.now();
     const loaded = this.#hello.promise.then(() => {
       booted = performance.now();
@@ -134,13 +139,11 @@ export class ContainerSandbox implements Sandbox {
       return this.#ready.promise;
     });
     const failure = await this.#reached(loaded, signal);
+    this.#isReady = failure === undefined;
     return { failure, initMs: performance.now() - booted };
   }
 
   invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation {
-    if (this.#ended) {
-      return { outcome: Promise.resolve({ kind: 'crashed' }), grant: () => {}, cancel: () => {} };
-    }
     const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
     let exchange: ChannelInvocation | undefined;
     const running: Running = {
@@ -152,6 +155,7 @@ export class ContainerSandbox implements Sandbox {
       },
     };
     this.#running.add(running);
+    this.#invocations += 1;
     const stop = (reason: 'timeout' | 'cancelled', outcome: InvocationOutcome) => {
       if (!this.#running.has(running)) return;
       running.settle(outcome);
@@ -172,11 +176,39 @@ export class ContainerSandbox implements Sandbox {
   }
 
   freeze(): void {
-    if (!this.#ended) this.#parts.container.pause();
+    const { container } = this.#parts;
+    if (container.state === 'running') container.pause();
   }
 
   thaw(): void {
-    if (!this.#ended) this.#parts.container.resume();
+    const { container } = this.#parts;
+    if (container.state === 'paused') container.resume();
+  }
+
+  /** Everything about it, its counters read from the kernel now. */
+  inspect(): Omit<SandboxView, 'node'> {
+    const { container, taskFolder } = this.#parts;
+    const { id, limits, processIds, runtime, createdAt } = container.inspect();
+    return {
+      id,
+      ...(this.#functionName === undefined ? {} : { functionName: this.#functionName }),
+      ...(this.#version === undefined ? {} : { version: this.#version }),
+      state: this.#state(),
+      start: taskFolder ? 'stem' : 'cold',
+      runtime,
+      createdAt,
+      invocations: this.#invocations,
+      running: this.#running.size,
+      limits,
+      stats: container.stats(),
+      processIds,
+    };
+  }
+
+  #state(): SandboxState {
+    if (this.#parts.container.state === 'paused') return 'frozen';
+    if (!this.#isReady) return 'starting';
+    return this.#running.size > 0 ? 'busy' : 'idle';
   }
 
   async destroy(reason: DestroyReason): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   ContainerStats,
   ContainerStreams,
 } from '../domain/container-engine.ts';
+import type { ContainerState } from '../domain/container-state.ts';
 import { HostError } from '../domain/errors.ts';
 import type { SandboxId } from '../domain/ids.ts';
 import type { Cgroup } from '../linux/index.ts';
@@ -50,6 +51,10 @@ export class OciContainer implements Container {
     this.#parts = parts;
     this.#limits = parts.limits;
     this.#life = new ContainerLife(parts.id);
+  }
+
+  get state(): ContainerState {
+    return this.#life.state;
   }
 
   start(): ContainerStreams {
@@ -98,7 +103,7 @@ export class OciContainer implements Container {
     const { id, runtime, cgroup } = this.#parts;
     return {
       id,
-      state: this.#life.state,
+      state: this.state,
       runtime: `${runtime.name} ${runtime.version}`,
       limits: this.#limits,
       processIds: cgroup.processes(),

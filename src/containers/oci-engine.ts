@@ -2,10 +2,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, ContainerEngine, ContainerOrder } from '../domain/container-engine.ts';
 import type { SandboxId } from '../domain/ids.ts';
-import type { CgroupTree } from '../linux/index.ts';
+import { hardLimit, type CgroupTree } from '../linux/index.ts';
 import { OciContainer } from './oci-container.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { ociSpec } from './oci-spec.ts';
+import { clampRlimits } from './rlimits-policy.ts';
 
 export interface OciEngineOptions {
   readonly runtime: OciRuntime;
@@ -26,7 +27,7 @@ export class OciEngine implements ContainerEngine {
     this.#options = options;
   }
 
-  async create({ id, limits, ...order }: ContainerOrder): Promise<Container> {
+  async create({ id, limits, profile, ...order }: ContainerOrder): Promise<Container> {
     const { runtime, cgroups, cgroupsPath, bundlesDir } = this.#options;
     const bundleDir = join(bundlesDir, id);
     await using undo = new AsyncDisposableStack();
@@ -36,6 +37,7 @@ export class OciEngine implements ContainerEngine {
     undo.defer(() => cgroup.remove());
     const spec = ociSpec({
       ...order,
+      profile: { ...profile, rlimits: clampRlimits(profile.rlimits, hardLimit) },
       ...(runtime.needsCgroupsPath ? { cgroupsPath: `${cgroupsPath}/${id}` } : {}),
     });
     await writeFile(join(bundleDir, 'config.json'), JSON.stringify(spec), { mode: 0o600 });

@@ -7,6 +7,7 @@ import type { PreparedVersion } from '../domain/version.ts';
 import type { ContainerMaker } from './container-maker.ts';
 import type { ContainerSandbox, LoadResult } from './container-sandbox.ts';
 import type { RootMounts } from './root-mounts.ts';
+import { GuardedSandbox } from './sandbox-guard.ts';
 import type { StemPool } from './stem-pool.ts';
 
 /** How a sandbox came to be, and how long it took. */
@@ -62,7 +63,7 @@ export class ContainerSandboxFactory implements SandboxFactory {
       createMs: timings.lease,
       initMs,
     });
-    return { sandbox, start, timings };
+    return { sandbox: new GuardedSandbox(sandbox, this.#options.facts), start, timings };
   }
 
   #takeStem({ spec, image }: PreparedVersion): ContainerSandbox | undefined {

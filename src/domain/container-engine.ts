@@ -33,6 +33,7 @@ export interface ContainerEngine {
 
 export interface Container {
   readonly id: SandboxId;
+  readonly state: ContainerState;
   /**
    * Settles when its first process has ended, and with it the OCI runtime that watches it, or when
    * it was killed before its start. Never rejects: one that did not start exits with 127.

@@ -20,6 +20,8 @@ export interface Facts {
     readonly reason: DestroyReason;
     readonly invocations: number;
   };
+  'sandbox.frozen': { readonly sandboxId: SandboxId };
+  'sandbox.thawed': { readonly sandboxId: SandboxId };
   'sandbox.leftovers_removed': { readonly cgroups: number; readonly processes: number };
   'invocation.completed': {
     readonly invocationId: InvocationId;

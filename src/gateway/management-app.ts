@@ -18,6 +18,7 @@ import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
 import { forAnyone, guardRoutes } from './route-access.ts';
 import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
+import { sandboxRoutes, type SandboxRoutesOptions } from './sandbox-routes.ts';
 
 export interface ManagementAppOptions
   extends
@@ -25,7 +26,8 @@ export interface ManagementAppOptions
     EventRoutesOptions,
     MetricsRoutesOptions,
     KeyRoutesOptions,
-    SecretRoutesOptions {
+    SecretRoutesOptions,
+    SandboxRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
   readonly facts: FactPublisher;
@@ -74,6 +76,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => metricsRoutes(scope, options));
   app.register(async (scope) => keyRoutes(scope, options));
   app.register(async (scope) => secretRoutes(scope, options));
+  app.register(async (scope) => sandboxRoutes(scope, options));
   return app;
 }
 

@@ -10,6 +10,7 @@ import { ServiceGroup } from '../lib/lifecycle.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
+import { RedisSandboxDirectory } from '../orchestration/sandbox-directory.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { BullLaneProducer } from '../queue/lane-producer.ts';
 import { ReplyServer } from '../replies/reply-server.ts';
@@ -37,6 +38,7 @@ export async function createGatewayHost(
   const { keys, secrets, masterKey, authorizer } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
+  const sandboxes = new RedisSandboxDirectory({ ...fast, nodes });
   const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
   const lane = new BullLaneProducer(fast);
   const logs = new FileLogStore({ dir: paths.logs });
@@ -56,6 +58,7 @@ export async function createGatewayHost(
     lane,
     replies,
     nodes,
+    sandboxes,
     place: placeFunction,
     logs,
     feed,
@@ -79,6 +82,7 @@ export async function createGatewayHost(
     ...security.services,
     audit,
     nodes,
+    sandboxes,
     replies,
     lane,
     logs,

@@ -27,6 +27,7 @@ import {
 import { NamespacePool } from '../network/namespace-pool.ts';
 import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
 import { ensureNodeId } from '../orchestration/node-id.ts';
+import { SandboxAnswers } from '../orchestration/sandbox-answers.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
 import { IdRanges } from '../security/id-ranges.ts';
@@ -134,6 +135,11 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
   const announcement = new NodeAnnouncement({ ...fast, node });
+  const answers = new SandboxAnswers({
+    ...fast,
+    node: node.id,
+    sandboxes: (idPrefix) => maker.list(idPrefix),
+  });
   const relay = new FactRelay({ ...fast, bus: facts, source: `worker/${node.id}` });
   const { recorder } = tracesOf('hearth-worker', config, facts, logger);
   return new ServiceGroup('worker', [
@@ -151,6 +157,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     replies,
     dispatcher,
     consumer,
+    answers,
     announcement,
   ]);
 }

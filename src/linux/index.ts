@@ -4,3 +4,4 @@ export type { Cgroup } from './cgroup.ts';
 export { hideUnifiedHierarchy } from './hybrid.ts';
 export { bindMount, mount, mountOverlayReadOnly, mountShared, unmount } from './mounts.ts';
 export { NetworkNamespaces } from './network-namespaces.ts';
+export { hardLimit } from './resource-limits.ts';

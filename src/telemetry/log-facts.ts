@@ -17,6 +17,8 @@ const wording: Readonly<
 > = {
   'sandbox.created': { level: 'debug', message: 'A sandbox was created.' },
   'sandbox.destroyed': { level: 'debug', message: 'A sandbox was destroyed.' },
+  'sandbox.frozen': { level: 'debug', message: 'A sandbox was frozen.' },
+  'sandbox.thawed': { level: 'debug', message: 'A sandbox was thawed.' },
   'sandbox.leftovers_removed': {
     level: 'warn',
     message: 'What an earlier run had left behind was removed.',

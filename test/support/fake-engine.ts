@@ -10,6 +10,7 @@ import type {
   ContainerStats,
   ContainerStreams,
 } from '../../src/domain/container-engine.ts';
+import type { ContainerState } from '../../src/domain/container-state.ts';
 
 /** What runs in a fake container: it gets the streams' other ends and says how it ends. */
 export type FakeProgram = (inside: {
@@ -88,6 +89,10 @@ export class FakeContainer implements Container {
     this.ended = this.#ended.promise;
   }
 
+  get state(): ContainerState {
+    return this.#life.state;
+  }
+
   start(): ContainerStreams {
     this.#life.move('start');
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
@@ -129,7 +134,7 @@ export class FakeContainer implements Container {
   inspect(): ContainerInfo {
     return {
       id: this.id,
-      state: this.#life.state,
+      state: this.state,
       runtime: 'fake 1',
       limits: this.#limits,
       processIds: this.#runs ? [1] : [],
@@ -140,12 +145,12 @@ export class FakeContainer implements Container {
 
   stats(): ContainerStats {
     if (this.#runs) return { ...idle, cpuUsec: 1, memoryBytes: 1, memoryPeakBytes: 1, pids: 1 };
-    const wasOom = this.#life.state === 'stopped' && this.#end?.outOfMemory;
+    const wasOom = this.state === 'stopped' && this.#end?.outOfMemory;
     return wasOom ? { ...idle, oomKills: 1 } : idle;
   }
 
   get #runs(): boolean {
-    return this.#life.state === 'running' || this.#life.state === 'paused';
+    return this.state === 'running' || this.state === 'paused';
   }
 
   #stopped(end: ContainerEnd): void {

@@ -8,6 +8,7 @@ import type { Fact } from '../../src/domain/facts.ts';
 import type { KeyRecord } from '../../src/domain/key.ts';
 import type { SecretRecord } from '../../src/domain/secret.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
+import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { Tracing } from '../../src/domain/trace.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
@@ -42,6 +43,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly logQueries: LogQuery[] = [];
   nodes: NodeInfo[] = [{ id: 'node-1', hostname: 'one', memoryBytes: 1, startedAt: '' }];
+  sandboxes: SandboxView[] = [];
   /** What a package is built to. */
   builtDigest = digestOf('a');
   logEntries: LogEntry[] = [];
@@ -75,6 +77,12 @@ export class RunningGateway implements AsyncDisposable {
         facts: { publish: () => {} },
       }),
       nodes: { live: () => this.nodes },
+      sandboxes: {
+        list: async (prefix = '') => ({
+          sandboxes: this.sandboxes.filter(({ id }) => id.startsWith(prefix)),
+          silentNodes: [],
+        }),
+      },
       place: placeFunction,
       feed: this.feed,
       tracing: { begin: (header) => this.beginTrace(header) },

@@ -16,6 +16,7 @@ export async function makeSmallRoot(): Promise<SmallRoot> {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-root-'));
   await chmod(dir, 0o755);
   for (const name of ['usr', 'proc', 'dev', 'tmp']) await mkdir(join(dir, name));
+  await chmod(join(dir, 'tmp'), 0o1777); // runc gives what is mounted there the folder's mode
   for (const name of ['bin', 'sbin', 'lib', 'lib64']) await symlink(`usr/${name}`, join(dir, name));
   const programs = { destination: '/usr', type: 'bind', source: '/usr' };
   return {

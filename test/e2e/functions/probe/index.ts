@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -52,6 +52,12 @@ const actions: Record<string, (url: URL) => Response | Promise<Response>> = {
     console.log(url.searchParams.get('text'));
     console.error('and an error');
     return new Response('logged');
+  },
+  '/abort': () => process.abort(),
+  '/family': () => {
+    for (let i = 0; i < 3; i++)
+      spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e9)'], { detached: true });
+    return new Promise<Response>(() => {});
   },
   '/last-words': () => {
     console.log('last words');
