@@ -20,6 +20,7 @@ export default defineConfig({
       project('contract', 30_000, false),
       project('integration', 60_000, false),
       project('e2e', 120_000, false),
+      project('hostile', 180_000, false),
     ],
   },
 });

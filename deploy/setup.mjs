@@ -214,7 +214,10 @@ function setUp({ forTests, needsRoot }) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const purpose = process.env['npm_lifecycle_event'];
   try {
-    setUp({ forTests: purpose === 'pretest', needsRoot: purpose !== 'precheck' });
+    setUp({
+      forTests: purpose === 'pretest' || purpose === 'pretest:hostile',
+      needsRoot: purpose !== 'precheck',
+    });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(`error: ${error.message}`);

@@ -1,5 +1,7 @@
+import { posix } from 'node:path';
 import type { ContainerMount } from '../domain/container.ts';
 import type { ContainerOrder } from '../domain/container-engine.ts';
+import { HostError } from '../domain/errors.ts';
 
 export type OciSpecOptions = Omit<ContainerOrder, 'id' | 'limits'> & {
   /** For a runtime that insists on a cgroup of its own: the one that it shall find made. */
@@ -20,6 +22,7 @@ const noCapabilities = {
  * devices, a root that cannot be written, the same host name for all.
  */
 export function ociSpec(options: OciSpecOptions) {
+  requireOwnPaths(options);
   const { profile, ids } = options;
   const mapping = [{ containerID: 0, hostID: ids.firstId, size: ids.count }];
   return {
@@ -52,6 +55,27 @@ export function ociSpec(options: OciSpecOptions) {
     },
   };
 }
+
+/**
+ * Not into the kernel's folders: through a working folder like /proc/self/fd/7, or a program like
+ * /proc/self/exe, a container would begin in what the OCI runtime has open, or as the runtime itself
+ * (CVE-2024-21626, CVE-2019-5736).
+ * @throws HostError `invalid`.
+ */
+function requireOwnPaths({
+  workingDir,
+  args: [program = ''],
+}: Pick<OciSpecOptions, 'workingDir' | 'args'>): void {
+  const paths = [workingDir, posix.resolve(workingDir, program)];
+  if (posix.isAbsolute(workingDir) && !paths.some(isKernels)) return;
+  throw new HostError(
+    'invalid',
+    'containers.unsafe_path',
+    `The image begins in "${workingDir.slice(0, 200)}" with "${program.slice(0, 200)}": both must be its own, outside /proc, /sys and /dev.`,
+  );
+}
+
+const isKernels = (path: string): boolean => /^\/+(proc|sys|dev)(\/|$)/.test(posix.normalize(path));
 
 /** A slave: mounts come in from the host, none goes out. */
 function taskMounts(taskDir: string | undefined): readonly ContainerMount[] {
