@@ -16,6 +16,8 @@ export interface Deployment {
     readonly createdAt: string;
   };
   readonly changed: boolean;
+  /** It serves; false for one that was only staged. */
+  readonly isLive: boolean;
   readonly url: string | null;
   readonly packageBytes: number;
 }
@@ -24,16 +26,20 @@ export interface Deployment {
 export async function deployFolder(
   { client, environment }: Pick<CommandContext, 'client' | 'environment'>,
   folder: string,
+  { isStaged = false }: { readonly isStaged?: boolean } = {},
 ): Promise<Deployment> {
   const dir = resolve(folder);
   const text = await readConfig(dir);
   const { config, files } = await packageFiles(dir, text, parseFunctionConfig(text), environment);
   const body = await packageTar(new Map([[configFile, Buffer.from(config)], ...files]));
-  const deployed = await client.json<Omit<Deployment, 'packageBytes'>>('/v1/functions', {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-tar' },
-    body: new Uint8Array(body),
-  });
+  const deployed = await client.json<Omit<Deployment, 'packageBytes'>>(
+    `/v1/functions?staged=${isStaged}`,
+    {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-tar' },
+      body: new Uint8Array(body),
+    },
+  );
   return { ...deployed, packageBytes: body.length };
 }
 

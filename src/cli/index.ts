@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import type { HostConfig } from '../config/host-config.ts';
 import { HostError } from '../domain/errors.ts';
 import { ApiClient, ApiError } from './api-client.ts';
+import { aliasCommand } from './commands/alias.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { eventsCommand } from './commands/events.ts';
@@ -12,9 +13,12 @@ import { invokeCommand } from './commands/invoke.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { rmCommand } from './commands/rm.ts';
+import { rollbackCommand } from './commands/rollback.ts';
 import { secretCommand } from './commands/secret.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
+import { trafficCommand } from './commands/traffic.ts';
 import { upCommand } from './commands/up.ts';
+import { versionsCommand } from './commands/versions.ts';
 import type { CommandContext } from './context.ts';
 import type { HostCommands } from './host-commands.ts';
 import { createOutput, type Output } from './output.ts';
@@ -56,6 +60,10 @@ function program(context: CommandContext): Command {
     invokeCommand,
     lsCommand,
     inspectCommand,
+    versionsCommand,
+    rollbackCommand,
+    trafficCommand,
+    aliasCommand,
     logsCommand,
     eventsCommand,
     rmCommand,

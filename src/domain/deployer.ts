@@ -1,17 +1,43 @@
 import type { Readable } from 'node:stream';
-import type { FunctionRecord, FunctionSpec } from './function.ts';
+import type { FunctionRecord, FunctionSpec, FunctionVersion, TrafficSplit } from './function.ts';
 
-/** Changes what is deployed. Changes of one function happen one after the other, as asked. */
+/** Which versions are to serve. Versions are named as `namedVersion` takes them. */
+export interface Traffic {
+  readonly live: string;
+  readonly split?: Omit<TrafficSplit, 'version'> & { readonly version: string };
+}
+
+export interface DeployedVersion {
+  readonly record: FunctionRecord;
+  readonly version: FunctionVersion;
+  readonly changed: boolean;
+}
+
+/**
+ * Changes what is deployed and what serves. Changes of one function happen one after the other, as
+ * asked; a version is ready to run before any traffic comes to it. All but `remove` throw HostError
+ * `not_found` for what there is not, and `conflict` when another gateway changes it at that moment.
+ */
 export interface FunctionDeployer {
   /**
-   * Builds the package (see PackageBuilder) and makes it the live version. `changed` is false, and
-   * nothing is recorded, when the live version is the same image already.
-   * @throws HostError as PackageBuilder.build and FunctionStore.put do.
+   * Builds the package (see PackageBuilder) and makes it the live version, or with `isStaged` only
+   * the latest. `changed` is false, and nothing is recorded, when it is that already. A first
+   * version is always live. @throws HostError as PackageBuilder.build and FunctionStore.put do.
    */
   deploy(
     spec: FunctionSpec,
     packageTar: Readable,
-  ): Promise<{ readonly record: FunctionRecord; readonly changed: boolean }>;
+    options?: { readonly isStaged?: boolean },
+  ): Promise<DeployedVersion>;
+  /** What is not named in it ends: without `split` there is none any more. */
+  setTraffic(name: string, traffic: Traffic): Promise<FunctionRecord>;
+  /**
+   * Makes the version live that was so before, and ends any split. @throws HostError `conflict`
+   * when there was none.
+   */
+  rollback(name: string): Promise<FunctionRecord>;
+  /** Without a version the alias goes. @throws HostError `invalid` for a name that is no alias. */
+  setAlias(name: string, alias: string, version: string | undefined): Promise<FunctionRecord>;
   /** Idempotent. Resolves to whether there was one. */
   remove(name: string): Promise<boolean>;
 }

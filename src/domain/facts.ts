@@ -53,6 +53,12 @@ export interface Facts {
     readonly version: Digest;
     readonly number: number;
   };
+  /** Other versions serve from now on than before, without a deploy. */
+  'function.traffic_changed': {
+    readonly functionName: string;
+    readonly live: Digest;
+    readonly split?: { readonly version: Digest; readonly percent: number };
+  };
   'function.removed': { readonly functionName: string };
   /** So many facts of this process did not reach the stream of the cluster. */
   'facts.lost': { readonly count: number };

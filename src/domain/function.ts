@@ -44,21 +44,55 @@ export interface FunctionVersion {
   readonly createdAt: string;
 }
 
+/** A part of the traffic that goes to another version than the live one. */
+export interface TrafficSplit {
+  readonly version: Digest;
+  /** Of all invocations that name no version, 1 to 99. */
+  readonly percent: number;
+  /** Who sends the same value here always meets the same version. */
+  readonly stickyBy?: { readonly kind: 'header' | 'cookie'; readonly name: string };
+}
+
 /** What the user named: its versions, newest last, and the one that serves. */
 export interface FunctionRecord {
   readonly name: string;
   /** Counts every change; a write names the revision that it read. */
   readonly revision: number;
   readonly live: Digest;
+  /** What was live before: where a rollback goes. */
+  readonly previous?: Digest;
+  readonly split?: TrafficSplit;
+  /** Names for versions. */
+  readonly aliases?: Readonly<Record<string, Digest>>;
   readonly versions: readonly FunctionVersion[];
 }
 
 /** Where functions are recorded. */
 export type FunctionStore = RecordStore<FunctionRecord>;
 
-/** The version that serves. */
+/** The version that serves; where the traffic is split, most of it or the rest of it. */
 export function liveVersion(record: FunctionRecord): FunctionVersion {
-  const version = record.versions.findLast(({ digest }) => digest === record.live);
-  if (!version) throw new TypeError(`${record.name} has no version ${record.live}`);
+  return recordedVersion(record, record.live);
+}
+
+/** The version that an invocation gets; `chance` is in [0, 1). */
+export function chosenVersion(record: FunctionRecord, chance: number): FunctionVersion {
+  const { split } = record;
+  const isSplit = split !== undefined && chance * 100 < split.percent;
+  return recordedVersion(record, isSplit ? split.version : record.live);
+}
+
+/** By its number, an alias, `live` or `latest`; undefined when there is none. */
+export function namedVersion(record: FunctionRecord, name: string): FunctionVersion | undefined {
+  if (name === 'live') return liveVersion(record);
+  if (name === 'latest') return record.versions.at(-1);
+  const alias = Object.hasOwn(record.aliases ?? {}, name) ? record.aliases?.[name] : undefined;
+  if (alias !== undefined) return recordedVersion(record, alias);
+  return record.versions.find(({ number }) => String(number) === name);
+}
+
+function recordedVersion({ name, versions }: FunctionRecord, digest: Digest): FunctionVersion {
+  const version = versions.findLast((one) => one.digest === digest);
+  if (!version) throw new TypeError(`${name} has no version ${digest}`);
   return version;
 }

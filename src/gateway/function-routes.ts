@@ -41,6 +41,11 @@ const logsQuerySchema = Type.Object({
   }),
 });
 
+const deployQuerySchema = Type.Object({
+  staged: Type.Boolean({ default: false, description: 'Let what serves go on serving.' }),
+});
+
+type DeployQuery = Static<typeof deployQuerySchema>;
 type LogsQuery = Static<typeof logsQuerySchema>;
 
 /** Management of functions, `/v1/functions…`. */
@@ -55,12 +60,14 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     (_request, body, done) => done(null, body),
   );
 
-  app.post('/v1/functions', { config: forSome('deploy') }, async (request, reply) => {
+  const deploying = { config: forSome('deploy'), schema: { querystring: deployQuerySchema } };
+  app.post<{ Querystring: DeployQuery }>('/v1/functions', deploying, async (request, reply) => {
     if (!Buffer.isBuffer(request.body)) throw noPackage();
     const spec = parseFunctionConfig(await readPackageConfig(request.body));
     requireRight(request.principal, 'deploy', spec.name);
-    const { record, changed } = await deployer.deploy(spec, Readable.from([request.body]));
-    return reply.code(changed ? 201 : 200).send(deployment(record, changed, baseUrl(request)));
+    const options = { isStaged: request.query.staged };
+    const deployed = await deployer.deploy(spec, Readable.from([request.body]), options);
+    return reply.code(deployed.changed ? 201 : 200).send(deployment(deployed, baseUrl(request)));
   });
 
   app.get('/v1/functions', { config: forSome('read') }, (request) => ({

@@ -1,3 +1,4 @@
+import type { DeployedVersion } from '../domain/deployer.ts';
 import { liveVersion, type FunctionRecord, type FunctionVersion } from '../domain/function.ts';
 import type { LogEntry } from '../domain/log.ts';
 
@@ -23,10 +24,27 @@ export function functionDetails(record: FunctionRecord, baseUrl: string) {
   };
 }
 
-export function deployment(record: FunctionRecord, changed: boolean, baseUrl: string) {
-  const live = liveVersion(record);
-  const url = triggerUrl(live, baseUrl);
-  return { name: record.name, version: versionSummary(live), changed, url };
+export function deployment({ record, version, changed }: DeployedVersion, baseUrl: string) {
+  const isLive = version.digest === record.live;
+  const url = triggerUrl(liveVersion(record), baseUrl);
+  return { name: record.name, version: versionSummary(version), changed, isLive, url };
+}
+
+/** Every version, newest first, and which of them serve. Versions are told by their numbers. */
+export function versionsView(record: FunctionRecord) {
+  const { name, split, aliases = {} } = record;
+  const numberOf = (digest: string | undefined): number | undefined =>
+    record.versions.findLast((version) => version.digest === digest)?.number;
+  return {
+    name,
+    live: numberOf(record.live),
+    previous: numberOf(record.previous),
+    split: split && { ...split, version: numberOf(split.version) },
+    aliases: Object.fromEntries(
+      Object.entries(aliases).map(([alias, digest]) => [alias, numberOf(digest)]),
+    ),
+    versions: record.versions.map(versionSummary).toReversed(),
+  };
 }
 
 /** The function is in the path already. */

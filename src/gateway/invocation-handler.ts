@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError, toHostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
-import { liveVersion, type FunctionStore, type FunctionVersion } from '../domain/function.ts';
+import type { FunctionStore, FunctionVersion } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Authorizer } from '../domain/principal.ts';
 import type { Tracing } from '../domain/trace.ts';
@@ -13,6 +13,7 @@ import type { InvocationRoute } from './invocation-route.ts';
 import type { Invocations } from './invocations.ts';
 import type { RequestBodies } from './request-bodies.ts';
 import { requestHead } from './request-head.ts';
+import { wantedVersion } from './wanted-version.ts';
 
 export interface InvocationHandlerOptions {
   readonly functions: FunctionStore;
@@ -53,15 +54,17 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
       const caller = identifyFor(route, request);
       const record = functions.get(route.functionName);
       if (!record) throw notFound(`There is no function "${route.functionName.slice(0, 80)}".`);
-      return { version: liveVersion(record), caller };
+      return { version: wantedVersion(record, route, request), caller };
     }
     const record = functions.get(route.functionName);
-    const version = record && liveVersion(record);
+    const version = record && wantedVersion(record, route, request);
     const http = version?.spec.http;
     if (!version || !http) {
       throw notFound(`There is no HTTP trigger "${route.functionName.slice(0, 80)}".`);
     }
-    const caller = http.auth === 'key' ? identifyFor(route, request) : undefined;
+    // What does not serve yet, or no longer, is not public, whatever its trigger says.
+    const isForKeys = http.auth === 'key' || route.qualifier !== undefined;
+    const caller = isForKeys ? identifyFor(route, request) : undefined;
     requireMethod(request.method ?? '', http.methods);
     return { version, caller };
   }

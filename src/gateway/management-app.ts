@@ -15,6 +15,7 @@ import { eventRoutes, type EventRoutesOptions } from './event-routes.ts';
 import { functionRoutes, type FunctionRoutesOptions } from './function-routes.ts';
 import { noNodes } from './invocations.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
+import { versionRoutes } from './version-routes.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
 import { forAnyone, guardRoutes } from './route-access.ts';
 import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
@@ -72,6 +73,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
     return { status: 'ready', nodes: length };
   });
   app.register(async (scope) => functionRoutes(scope, options));
+  app.register(async (scope) => versionRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => metricsRoutes(scope, options));
   app.register(async (scope) => keyRoutes(scope, options));

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { FunctionDeployer } from '../domain/deployer.ts';
+import type { DeployedVersion, FunctionDeployer } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import {
@@ -12,6 +12,7 @@ import type { ImageProvider, PackageBuilder } from '../domain/image.ts';
 import { missingSecrets, type SecretSource } from '../domain/secret.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import { nextRecord } from './next-record.ts';
+import { rolledBack, withAlias, withTraffic } from './traffic-changes.ts';
 
 /** An unpack of the largest image on a slow disk; past it something is broken. */
 const prepareLimitMs = 10 * 60_000;
@@ -33,18 +34,20 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
   async function deploy(
     spec: FunctionSpec,
     packageTar: Readable,
-  ): Promise<{ record: FunctionRecord; changed: boolean }> {
+    isStaged: boolean,
+  ): Promise<DeployedVersion> {
     const { missing } = secrets.bind(spec);
     if (missing.length > 0) throw lacksSecrets(spec.name, missing);
     const digest = await packages.build(spec, packageTar);
     const existing = functions.get(spec.name);
-    const record = nextRecord(existing, digest, spec, now());
-    if (record === existing) return { record, changed: false };
+    const record = nextRecord(existing, { digest, spec, isStaged }, now());
+    const version = record.versions.findLast((one) => one.digest === digest) ?? liveVersion(record);
+    if (record === existing) return { record, version, changed: false };
     await images.prepare(digest, AbortSignal.timeout(prepareLimitMs));
     await functions.put(record);
-    const { number } = liveVersion(record);
+    const { number } = version;
     facts.publish('function.deployed', { functionName: spec.name, version: digest, number });
-    return { record, changed: true };
+    return { record, version, changed: true };
   }
 
   async function remove(name: string): Promise<boolean> {
@@ -53,8 +56,37 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     return removed;
   }
 
+  /** Prepares what the change sends traffic to, then makes it hold. */
+  async function change(
+    name: string,
+    changed: (record: FunctionRecord) => FunctionRecord,
+  ): Promise<FunctionRecord> {
+    const existing = functions.get(name);
+    if (!existing) throw noFunction(name);
+    const record = changed(existing);
+    const { live, split } = record;
+    const signal = AbortSignal.timeout(prepareLimitMs);
+    for (const digest of split ? [live, split.version] : [live]) {
+      await images.prepare(digest, signal);
+    }
+    await functions.put(record);
+    if (live !== existing.live || split !== existing.split) {
+      const told = split && { version: split.version, percent: split.percent };
+      const data = { functionName: name, live, ...(told ? { split: told } : {}) };
+      facts.publish('function.traffic_changed', data);
+    }
+    return record;
+  }
+
+  const changing = (name: string, changed: (record: FunctionRecord) => FunctionRecord) =>
+    mutex.run(name, () => change(name, changed));
   return {
-    deploy: (spec, packageTar) => mutex.run(spec.name, () => deploy(spec, packageTar)),
+    deploy: (spec, packageTar, { isStaged = false } = {}) =>
+      mutex.run(spec.name, () => deploy(spec, packageTar, isStaged)),
+    setTraffic: (name, traffic) => changing(name, (record) => withTraffic(record, traffic)),
+    rollback: (name) => changing(name, rolledBack),
+    setAlias: (name, alias, version) =>
+      changing(name, (record) => withAlias(record, alias, version)),
     remove: (name) => mutex.run(name, () => remove(name)),
   };
 }
@@ -63,3 +95,6 @@ const lacksSecrets = (name: string, missing: readonly string[]): HostError =>
   new HostError('invalid', 'secrets.missing', missingSecrets(name, missing), {
     details: { missing },
   });
+
+const noFunction = (name: string): HostError =>
+  new HostError('not_found', 'functions.unknown', `There is no function "${name.slice(0, 80)}".`);

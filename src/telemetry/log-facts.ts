@@ -27,6 +27,7 @@ const wording: Readonly<
   'http.answered': undefined, // the worker's line on the invocation says it all
   'function.deployed': { level: 'info', message: 'A function was deployed.' },
   'audit.request': { level: 'debug', message: 'A route that needs a key was used.' },
+  'function.traffic_changed': { level: 'info', message: 'The traffic of a function changed.' },
   'function.removed': { level: 'info', message: 'A function was removed.' },
   'facts.lost': { level: 'warn', message: 'Facts did not reach the stream of the cluster.' },
 };

@@ -286,6 +286,22 @@ describe('the command', () => {
     expect(stdout.trim()).toBe('2');
   });
 
+  test('moves traffic between versions, back, and to those that have a name', async () => {
+    const answer = async () => (await host.hearth('invoke', 'moved')).stdout.trim();
+    await deployInline('moved', 'export const handler = () => 1;');
+    await deployInline('moved', 'export const handler = () => 2;');
+    expect(await answer()).toBe('2');
+    expect((await host.hearth('rollback', 'moved')).stdout).toMatch(/^1 +100 %/m);
+    expect(await answer()).toBe('1');
+    expect((await host.hearth('traffic', 'moved', '2=99', '1=1')).stdout).toMatch(/^2 +99 %/m);
+    expect((await host.hearth('alias', 'set', 'moved', 'old', '1')).stdout).toMatch(/ old /);
+    const old = '/v1/functions/moved/invocations?qualifier=old';
+    expect(await (await host.fetchWithKey(old, { method: 'POST' })).text()).toBe('1');
+    const { exitCode, stderr } = await host.hearth('rollback', 'moved', '9');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('has no version "9"');
+  });
+
   test('lists and shows functions', async () => {
     const { stdout } = await host.hearth('ls');
     expect(stdout).toMatch(/probe\s+.*node24/);

@@ -50,6 +50,7 @@ describe('deploying', () => {
       name: 'hello',
       version: { number: 1, digest: digestOf('a'), createdAt: expect.any(String) },
       changed: true,
+      isLive: true,
       url: `${running.gateway.address}/fn/hello`,
     });
     expect((await running.send('GET', '/fn/hello')).text).toBe('ok');

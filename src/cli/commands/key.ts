@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Scope } from '../../domain/principal.ts';
 import { parseDuration } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
+import { jsonBody } from '../json-body.ts';
 import { table } from '../output.ts';
 import { parseScope, scopeText } from '../scope-text.ts';
 
@@ -105,12 +106,6 @@ function showSecret(output: CommandContext['output'], { id, secret }: NewKeyView
   output.note('Keep it now: the secret is not shown again.');
   output.out(`${id}:${secret}`);
 }
-
-const jsonBody = (body: object): RequestInit => ({
-  method: 'POST',
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify(body),
-});
 
 function duration(text: string): number {
   const ms = parseDuration(text);

@@ -1,0 +1,82 @@
+import type { Traffic } from '../domain/deployer.ts';
+import { HostError } from '../domain/errors.ts';
+import { namedVersion, type FunctionRecord, type FunctionVersion } from '../domain/function.ts';
+import { isName } from '../domain/ids.ts';
+
+/** Versions have these names without being given them; a number is the version itself. */
+const reserved: ReadonlySet<string> = new Set(['live', 'latest']);
+
+/** @throws HostError `not_found` for a version that is not there, `invalid` for a wrong split. */
+export function withTraffic(record: FunctionRecord, { live, split }: Traffic): FunctionRecord {
+  const version = find(record, live);
+  const { split: _ended, ...kept } = record;
+  const previous = version.digest === record.live ? record.previous : record.live;
+  const next = {
+    ...kept,
+    revision: record.revision + 1,
+    live: version.digest,
+    ...(previous === undefined ? {} : { previous }),
+  };
+  if (!split) return next;
+  const other = find(record, split.version);
+  if (other.digest === version.digest) {
+    throw invalid(`Both parts of the traffic would go to version ${version.number}.`);
+  }
+  return { ...next, split: { ...split, version: other.digest } };
+}
+
+/** @throws HostError `conflict` when nothing was live before. */
+export function rolledBack(record: FunctionRecord): FunctionRecord {
+  const { previous, split, live } = record;
+  // A version that is being tried has taken traffic last: that is what a rollback undoes.
+  if (split) return withTraffic(record, { live: numberOf(record, live) });
+  if (previous === undefined) {
+    throw new HostError(
+      'conflict',
+      'functions.nothing_before',
+      `"${record.name}" has had no other live version: name one with "hearth traffic".`,
+    );
+  }
+  return withTraffic(record, { live: numberOf(record, previous) });
+}
+
+/** Without a version the alias goes. @throws HostError `not_found` or `invalid`. */
+export function withAlias(
+  record: FunctionRecord,
+  alias: string,
+  version: string | undefined,
+): FunctionRecord {
+  const { [alias]: existing, ...others } = record.aliases ?? {};
+  const revision = record.revision + 1;
+  if (version === undefined) {
+    if (existing !== undefined) return { ...record, revision, aliases: others };
+    throw new HostError(
+      'not_found',
+      'functions.no_alias',
+      `"${record.name}" has no alias "${alias.slice(0, 80)}".`,
+    );
+  }
+  if (!isName(alias) || /^\d+$/.test(alias) || reserved.has(alias)) {
+    throw invalid(
+      'An alias has 1 to 63 of a-z, 0-9 and "-", is no number, and is not "live" or "latest".',
+    );
+  }
+  return { ...record, revision, aliases: { ...others, [alias]: find(record, version).digest } };
+}
+
+function find(record: FunctionRecord, name: string): FunctionVersion {
+  const version = namedVersion(record, name);
+  if (version) return version;
+  throw new HostError(
+    'not_found',
+    'functions.no_version',
+    `"${record.name}" has no version "${name.slice(0, 80)}": see "hearth versions ${record.name}".`,
+  );
+}
+
+function numberOf({ versions }: FunctionRecord, digest: string): string {
+  return String(versions.findLast((version) => version.digest === digest)?.number);
+}
+
+const invalid = (message: string): HostError =>
+  new HostError('invalid', 'functions.invalid_traffic', message);
