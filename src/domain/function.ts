@@ -1,3 +1,4 @@
+import type { AsyncSettings } from './async-settings.ts';
 import type { Digest } from './ids.ts';
 import type { RecordStore } from './record-store.ts';
 
@@ -33,6 +34,8 @@ export interface FunctionSpec {
   readonly scratchBytes: number;
   /** `max` bounds the sandboxes of this function on a node; `keepWarmMs` an idle one's life. */
   readonly scaling: { readonly max: number; readonly keepWarmMs: number };
+  /** Absent: the defaults. */
+  readonly async?: AsyncSettings;
 }
 
 /** An immutable deployed revision: an image by digest. Numbers count up from 1 per function. */

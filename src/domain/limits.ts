@@ -6,6 +6,9 @@ const mib = 1024 * kib;
 /** Body of a synchronous request, and of its buffered response. */
 export const syncBodyLimitBytes = 6 * mib;
 
+/** Body of an asynchronous invocation, and of its answer: both are kept. */
+export const asyncBodyLimitBytes = 1 * mib;
+
 /** A body above this does not travel in Redis: the worker fetches it over the direct connection. */
 export const laneBodyLimitBytes = 64 * kib;
 

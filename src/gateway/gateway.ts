@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { HostError } from '../domain/errors.ts';
+import type { AsyncInvoker } from '../domain/event-queue.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import { timeoutLimitMs } from '../domain/limits.ts';
 import type { Service } from '../domain/service.ts';
@@ -34,6 +35,7 @@ const idleCheckMs = 50;
 
 export interface GatewayOptions
   extends InvocationsOptions, Omit<ManagementAppOptions, 'createServer'> {
+  readonly invoker: AsyncInvoker;
   readonly tracing: Tracing;
   readonly facts: FactPublisher;
   /** Port 0 takes a free one. */

@@ -110,6 +110,25 @@ export class InvocationAnswer implements ReplyListener {
     this.#sendError(error);
   }
 
+  /** It is queued, and will be run: where the caller learns what became of it. */
+  accepted(): void {
+    if (this.#ended) return;
+    const { id } = this.#options;
+    const text = JSON.stringify({ invocationId: id, state: 'queued' });
+    this.#response.writeHead(202, [
+      'content-type',
+      'application/json; charset=utf-8',
+      'content-length',
+      String(Buffer.byteLength(text)),
+      'location',
+      `/v1/invocations/${id}`,
+      'preference-applied',
+      'respond-async',
+      ...this.#ownHeaders(),
+    ]);
+    this.#end(text);
+  }
+
   #sendWhole(head: CheckedHead): void {
     const [first, ...others] = this.#chunks;
     const body = first && others.length > 0 ? Buffer.concat(this.#chunks) : first;

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { asyncSettingsOf } from '../domain/async-settings.ts';
 import { HostError, toHostError } from '../domain/errors.ts';
+import type { AsyncInvoker } from '../domain/event-queue.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { FunctionStore, FunctionVersion } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
@@ -20,6 +22,7 @@ export interface InvocationHandlerOptions {
   readonly authorizer: Authorizer;
   readonly bodies: RequestBodies;
   readonly invocations: Invocations;
+  readonly invoker: AsyncInvoker;
   readonly isStopping: () => boolean;
   readonly tracing: Tracing;
   readonly facts: FactPublisher;
@@ -37,7 +40,7 @@ export type InvocationHandler = (
  * bodies reach the function as they were sent, which a router and body parsers would not allow.
  */
 export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
-  const { functions, authorizer, bodies, invocations, tracing } = options;
+  const { functions, authorizer, bodies, invocations, invoker, tracing } = options;
   const { isStopping, facts, logger } = options;
   const services = { isStopping, facts, logger };
 
@@ -86,12 +89,27 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     const answer = begin(hasKey);
     bodies
       .read(request, response)
-      .then((received) => {
+      .then(async (received) => {
         if (caller) requireRight(verified(caller, received), 'invoke', route.functionName);
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
         const head = requestHead(request, route, { hidesKey: hasKey, trace });
-        invocations.start({ id, version, head, body, trace }, answer);
+        if (route.trigger === 'http' || !isAsync(request)) {
+          invocations.start({ id, version, head, body, trace }, answer);
+          return;
+        }
+        const settings = asyncSettingsOf(version.spec);
+        const traced = trace ? { trace } : {};
+        await invoker.enqueue({
+          id,
+          functionName,
+          source: 'invoke',
+          head,
+          body,
+          settings,
+          ...traced,
+        });
+        answer.accepted();
       })
       .catch((error: unknown) => answer.fail(toHostError(error)));
   };
@@ -103,6 +121,13 @@ const routeOf = ({ trigger, functionName }: InvocationRoute): string =>
 
 const single = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value[0] : value;
+
+/** The caller does not want to wait (RFC 7240, section 4.1), or says so in Lambda's words. */
+function isAsync({ headers }: IncomingMessage): boolean {
+  const { prefer = '', 'x-amz-invocation-type': type } = headers;
+  const preferences = Array.isArray(prefer) ? prefer.join(',') : prefer;
+  return /(^|[,;\s])respond-async($|[,;\s])/i.test(preferences) || type === 'Event';
+}
 
 interface Admission {
   readonly version: FunctionVersion;

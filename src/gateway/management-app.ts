@@ -13,6 +13,10 @@ import { formatBytes } from '../lib/units.ts';
 import { errorHeaders, hostErrorAnswer } from './error-answer.ts';
 import { eventRoutes, type EventRoutesOptions } from './event-routes.ts';
 import { functionRoutes, type FunctionRoutesOptions } from './function-routes.ts';
+import {
+  invocationRecordRoutes,
+  type InvocationRecordRoutesOptions,
+} from './invocation-record-routes.ts';
 import { noNodes } from './invocations.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
@@ -25,6 +29,7 @@ export interface ManagementAppOptions
   extends
     FunctionRoutesOptions,
     EventRoutesOptions,
+    InvocationRecordRoutesOptions,
     MetricsRoutesOptions,
     KeyRoutesOptions,
     SecretRoutesOptions,
@@ -75,6 +80,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => functionRoutes(scope, options));
   app.register(async (scope) => versionRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
+  app.register(async (scope) => invocationRecordRoutes(scope, options));
   app.register(async (scope) => metricsRoutes(scope, options));
   app.register(async (scope) => keyRoutes(scope, options));
   app.register(async (scope) => secretRoutes(scope, options));

@@ -11,6 +11,7 @@ export function dataPaths(dataDir: string) {
     audit: join(dataDir, 'audit'),
     durableRedis: join(dataDir, 'redis', 'durable.sock'),
     fastRedis: join(dataDir, 'redis', 'fast.sock'),
+    resultJournal: join(dataDir, 'worker-results.jsonl'),
     replies: join(dataDir, 'gateway', 'replies.sock'),
   };
 }

@@ -12,6 +12,7 @@ import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
 import { RedisSandboxDirectory } from '../orchestration/sandbox-directory.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
+import { createEventQueues } from '../queue/index.ts';
 import { BullLaneProducer } from '../queue/lane-producer.ts';
 import { ReplyServer } from '../replies/reply-server.ts';
 import { AuditLog } from '../telemetry/audit-log.ts';
@@ -41,6 +42,7 @@ export async function createGatewayHost(
   const sandboxes = new RedisSandboxDirectory({ ...fast, nodes });
   const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
   const lane = new BullLaneProducer(fast);
+  const eventQueues = createEventQueues(durable);
   const logs = new FileLogStore({ dir: paths.logs });
   const { packages, provider } = imagesOf(config);
   const relay = new FactRelay({ ...fast, bus: facts, source: `gateway/${config.hostname}` });
@@ -56,6 +58,8 @@ export async function createGatewayHost(
     functions,
     deployer: createFunctionDeployer({ functions, packages, images: provider, secrets, facts }),
     lane,
+    invoker: eventQueues.invoker,
+    records: eventQueues.records,
     replies,
     nodes,
     sandboxes,
@@ -85,6 +89,7 @@ export async function createGatewayHost(
     sandboxes,
     replies,
     lane,
+    eventQueues.service,
     logs,
     gateway,
   ]);

@@ -12,6 +12,7 @@ import { ContainerSandboxFactory } from '../containers/sandbox-factory.ts';
 import { SecretGiver } from '../containers/secret-giver.ts';
 import { StemPool } from '../containers/stem-pool.ts';
 import { Workspace } from '../containers/workspace.ts';
+import type { FunctionRecord } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NodeInfo } from '../domain/node.ts';
 import type { Service } from '../domain/service.ts';
@@ -28,6 +29,8 @@ import { NamespacePool } from '../network/namespace-pool.ts';
 import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
 import { ensureNodeId } from '../orchestration/node-id.ts';
 import { SandboxAnswers } from '../orchestration/sandbox-answers.ts';
+import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
+import { createEventQueueWorker } from '../queue/index.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
 import { IdRanges } from '../security/id-ranges.ts';
@@ -35,7 +38,9 @@ import { strictProfile } from '../security/strict-profile.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
 import { mountPlan } from '../volumes/mount-plan.ts';
+import { Attempts } from '../worker/attempts.ts';
 import { Dispatcher } from '../worker/dispatcher.ts';
+import { InvocationRunner } from '../worker/invocation-runner.ts';
 import { VersionCache } from '../worker/version-cache.ts';
 import { dataPaths } from './data-paths.ts';
 import { imagesOf } from './images.ts';
@@ -64,6 +69,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const node = await nodeInfo(config);
   const facts = new FactBus();
   facts.subscribe(logFacts(logger));
+  const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
   const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
   const layout = readCgroupLayout();
   hideUnifiedHierarchy(layout);
@@ -78,7 +84,6 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logger,
   });
   const logs = new FileLogStore({ dir: paths.logs });
-  const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
   const security = await workerSecurity(paths, durable, logs);
   const images = imagesOf(config);
   const roots = new RootMounts(workspace.rootsDir);
@@ -124,14 +129,21 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     facts,
   });
   const replies = new ReplyClient({ node: node.id, logger });
-  const dispatcher = new Dispatcher({
+  const runner = new InvocationRunner({
     node: node.id,
     versions: new VersionCache(images.provider),
     pool,
-    replies,
     logs: security.logs,
     facts,
     logger,
+  });
+  const dispatcher = new Dispatcher({ runner, replies });
+  const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
+  const eventQueues = createEventQueueWorker({
+    ...durable,
+    node: node.id,
+    runner: new Attempts({ functions, runner }),
+    journalPath: paths.resultJournal,
   });
   const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
   const announcement = new NodeAnnouncement({ ...fast, node });
@@ -158,6 +170,8 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     dispatcher,
     consumer,
     answers,
+    functions,
+    eventQueues,
     announcement,
   ]);
 }

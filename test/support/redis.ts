@@ -12,17 +12,24 @@ export interface RunningRedis {
   hang(): void;
   /** It goes on where it hung. */
   resume(): void;
-  /** On the same socket, with nothing of what it held. */
+  /** On the same socket; with nothing of what it held, unless it is durable. */
   restart(): Promise<void>;
   /** Kills it and removes its folder. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** A real Redis of one's own: on a Unix socket in a fresh folder, no port, nothing on disk. */
-export async function startRedis(): Promise<RunningRedis> {
+/**
+ * A real Redis of one's own: on a Unix socket in a fresh folder, no port. Durable: it writes every
+ * command to the disk before it answers, and has all of them after a restart.
+ */
+export async function startRedis(
+  options: { readonly durable?: boolean } = {},
+): Promise<RunningRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'hearth-redis-'));
   const socketPath = join(folder, 'redis.sock');
-  const settings = ['--port', '0', '--unixsocket', socketPath, '--save', '', '--dir', folder];
+  const disk = options.durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : [];
+  const at = ['--port', '0', '--unixsocket', socketPath, '--dir', folder];
+  const settings = [...at, '--save', '', ...disk];
   let server: ChildProcess | undefined;
   const kill = async () => {
     if (server?.exitCode === null && server.signalCode === null) {

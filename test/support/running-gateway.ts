@@ -19,6 +19,7 @@ import { StoredKeys } from '../../src/security/stored-keys.ts';
 import { StoredSecrets } from '../../src/security/stored-secrets.ts';
 import { digestOf, recordOf, specOf, preparedImage } from './function-records.ts';
 import { MemoryFactFeed } from './memory-fact-feed.ts';
+import { MemoryInvocations } from './memory-invocations.ts';
 import { MemoryRecordStore } from './memory-record-store.ts';
 import { ScriptedWorker } from './scripted-worker.ts';
 
@@ -35,6 +36,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly worker = new ScriptedWorker();
   beginTrace: Tracing['begin'] = () => undefined;
   readonly feed = new MemoryFactFeed();
+  readonly invocations = new MemoryInvocations();
   readonly functions = new MemoryRecordStore<FunctionRecord>();
   readonly keyRecords = new MemoryRecordStore<KeyRecord>();
   readonly keys: StoredKeys;
@@ -88,6 +90,8 @@ export class RunningGateway implements AsyncDisposable {
       tracing: { begin: (header) => this.beginTrace(header) },
       metrics: { contentType: 'text/plain', render: async () => 'hearth_up 1\n' },
       lane: this.worker,
+      invoker: this.invocations,
+      records: this.invocations,
       replies: this.worker,
       logs: {
         read: async (query) => {

@@ -7,6 +7,7 @@ import type { LeaseResult } from '../../../src/domain/pool.ts';
 import type { ReplyStream, StartInfo } from '../../../src/domain/reply.ts';
 import type { ResponseListener, RunningInvocation } from '../../../src/domain/sandbox.ts';
 import { Dispatcher } from '../../../src/worker/dispatcher.ts';
+import { InvocationRunner } from '../../../src/worker/invocation-runner.ts';
 import { VersionCache } from '../../../src/worker/version-cache.ts';
 import { FakeSandbox, fakeSpec } from '../../support/fake-sandbox.ts';
 
@@ -97,15 +98,15 @@ function dispatch(
   lease: (signal: AbortSignal) => Promise<LeaseResult>,
   item: Partial<LaneItem> = {},
 ) {
-  const dispatcher = new Dispatcher({
+  const runner = new InvocationRunner({
     node: 'node-1',
     versions: new VersionCache(images),
     pool: { lease: (_, signal) => lease(signal) },
-    replies: { open: () => reply },
     logs,
     facts,
     logger: { debug: log, info: log, warn: log, error: log },
   });
+  const dispatcher = new Dispatcher({ runner, replies: { open: () => reply } });
   dispatcher.dispatch([
     {
       id: 'invocation-1',

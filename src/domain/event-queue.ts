@@ -1,0 +1,77 @@
+import type { AsyncSettings } from './async-settings.ts';
+import type { HostError } from './errors.ts';
+import type { Digest, InvocationId } from './ids.ts';
+import type {
+  InvocationOutcome,
+  PhaseTimings,
+  RequestHead,
+  ResponseHead,
+  StartKind,
+} from './invocation.ts';
+import type { InvocationSource } from './invocation-record.ts';
+
+import type { TraceContext } from './trace.ts';
+
+/** An invocation that nobody waits for: it is queued, and run once there is room for it. */
+export interface AsyncInvocation {
+  /**
+   * A UUID. Whoever may ask twice for the same thing uses the same id (`uuidOf` makes one of any
+   * text, such as `schedule:plannedTime`): the second time nothing happens, for as long as the
+   * first is recorded.
+   */
+  readonly id: InvocationId;
+  readonly functionName: string;
+  readonly source: InvocationSource;
+  readonly head: RequestHead;
+  /** At most `asyncBodyLimitBytes`. */
+  readonly body: Uint8Array;
+  /** Of the function's live version (`asyncSettingsOf`), or others where the source has its own. */
+  readonly settings: AsyncSettings;
+  /** Until the first attempt; none by default. */
+  readonly delayMs?: number;
+  readonly trace?: TraceContext;
+  readonly replayOf?: InvocationId;
+}
+
+/** The way into the event queues, for whatever triggers functions. */
+export interface AsyncInvoker {
+  /**
+   * Resolves once it is durable: from then on it survives the death of every process and ends, in
+   * `done` or as a dead letter, within its maximum age. Resolves to whether it is new: false when
+   * one with this id is recorded already. What gathers while a write is under way shares the next.
+   * @throws HostError `throttled` when too many wait for the function, `too_large`, `unavailable`
+   *   when the queue cannot be reached; then it may or may not have been accepted: ask again with
+   *   the same id.
+   */
+  enqueue(invocation: AsyncInvocation): Promise<boolean>;
+}
+
+/** One attempt of an asynchronous invocation, for a worker to run. */
+export interface Attempt {
+  readonly id: InvocationId;
+  readonly functionName: string;
+  readonly head: RequestHead;
+  readonly body: Uint8Array;
+  /** From 1; also attempts count that were lost with a worker. */
+  readonly number: number;
+  readonly trace?: TraceContext;
+  /** Aborts when the invocation is cancelled. */
+  readonly cancelled: AbortSignal;
+}
+
+/** How an attempt ended. A HostError `unavailable` or `throttled` says: no room, it did not run. */
+export interface AttemptResult {
+  readonly outcome: InvocationOutcome | HostError;
+  readonly version?: Digest;
+  readonly start?: StartKind;
+  readonly timings: PhaseTimings;
+  /** Present with the outcome `ok`. */
+  readonly response?: ResponseHead & { readonly body: Uint8Array };
+}
+
+/** Runs attempts. Never rejects. */
+export interface AttemptRunner {
+  /** Attempts of this function that may run here at a time; 0: none for now. */
+  capacityFor(functionName: string): number;
+  run(attempt: Attempt): Promise<AttemptResult>;
+}

@@ -1,0 +1,48 @@
+import type { AsyncInvoker, AttemptRunner } from '../domain/event-queue.ts';
+import type { InvocationRecords } from '../domain/invocation-records.ts';
+import type { NodeId } from '../domain/ids.ts';
+import type { Service } from '../domain/service.ts';
+import { ServiceGroup } from '../lib/lifecycle.ts';
+import type { RedisConnectionOptions } from '../lib/redis-connection.ts';
+import { EventQueueConnection } from './event-queue-connection.ts';
+import { EventQueueConsumer } from './event-queue-consumer.ts';
+import { EventQueueProducer } from './event-queue-producer.ts';
+import { InvocationDelivery } from './invocation-delivery.ts';
+import { InvocationNews } from './invocation-news.ts';
+import { InvocationStore } from './invocation-store.ts';
+import { RedisInvocationRecords } from './redis-invocation-records.ts';
+import { ResultJournal } from './result-journal.ts';
+
+/** What puts invocations into the event queues and knows what became of them. */
+export interface EventQueues {
+  readonly service: Service;
+  readonly invoker: AsyncInvoker;
+  readonly records: InvocationRecords;
+}
+
+export function createEventQueues(options: RedisConnectionOptions): EventQueues {
+  const connection = new EventQueueConnection(options);
+  const news = new InvocationNews(options);
+  return {
+    service: new ServiceGroup('event queues', [connection, news]),
+    invoker: new EventQueueProducer(connection),
+    records: new RedisInvocationRecords(connection, new InvocationStore(connection), news),
+  };
+}
+
+export interface EventQueueWorkerOptions extends RedisConnectionOptions {
+  readonly node: NodeId;
+  readonly runner: AttemptRunner;
+  /** The node's own file of results that are not reported yet. */
+  readonly journalPath: string;
+}
+
+/** What takes invocations from the event queues and runs them on this node. */
+export function createEventQueueWorker(options: EventQueueWorkerOptions): Service {
+  const connection = new EventQueueConnection(options);
+  const journal = new ResultJournal(options.journalPath);
+  const store = new InvocationStore(connection);
+  const delivery = new InvocationDelivery({ ...options, connection, store, journal });
+  const consumer = new EventQueueConsumer({ ...options, connection, delivery });
+  return new ServiceGroup('event queues', [connection, journal, consumer]);
+}

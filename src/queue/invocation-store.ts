@@ -1,0 +1,84 @@
+import type { InvocationId } from '../domain/ids.ts';
+import { isEnded, type InvocationRecord } from '../domain/invocation-record.ts';
+import { redisUnavailable } from '../lib/redis-connection.ts';
+import type { EventQueueConnection } from './event-queue-connection.ts';
+
+/** POLICY: a dead letter waits for a person, who may be on holiday. */
+const deadLetterAgeMs = 14 * 24 * 3_600_000;
+
+/** The records of asynchronous invocations in the durable Redis. */
+export class InvocationStore {
+  readonly #connection: EventQueueConnection;
+
+  constructor(connection: EventQueueConnection) {
+    this.#connection = connection;
+  }
+
+  async read(id: InvocationId): Promise<InvocationRecord | undefined> {
+    const { redis, keys } = this.#connection;
+    const json = await asked(redis.hget(keys.record(id), 'record'));
+    return json === null ? undefined : (JSON.parse(json) as InvocationRecord);
+  }
+
+  /** The event; undefined when the invocation is not recorded any more. */
+  async readBody(id: InvocationId): Promise<Buffer | undefined> {
+    const { redis, keys } = this.#connection;
+    return (await asked(redis.getBuffer(keys.body(id)))) ?? undefined;
+  }
+
+  /** What the function answered; undefined while it has not. */
+  async readAnswer(id: InvocationId): Promise<Buffer | undefined> {
+    const { redis, keys } = this.#connection;
+    return (await asked(redis.getBuffer(keys.answer(id)))) ?? undefined;
+  }
+
+  /**
+   * Writes a record over the revision before it; false when that is not the stored one. Durable
+   * when it resolves. Writing the same once more is harmless: an answer of Redis may get lost.
+   */
+  async replace(record: InvocationRecord, answer?: Uint8Array): Promise<boolean> {
+    const { id, functionName, revision, settings, token = '' } = record;
+    const { redis, keys } = this.#connection;
+    const json = JSON.stringify(record);
+    const { ageMs, count } = settings.retention;
+    const keepMs = record.state === 'dead_letter' ? Math.max(ageMs, deadLetterAgeMs) : ageMs;
+    const node = record.attempts.at(-1)?.node ?? '-';
+    const replaced = await asked(
+      this.#connection.run('replaceInvocation', [
+        keys.record(id),
+        keys.body(id),
+        keys.answer(id),
+        keys.live(functionName),
+        keys.ended(functionName),
+        keys.dead(functionName),
+        keys.running(node),
+        revision - 1,
+        revision,
+        json,
+        id,
+        functionName,
+        record.state,
+        Date.now(),
+        keepMs,
+        count,
+        isEnded(record.state) && answer ? Buffer.from(answer) : '',
+        token,
+        keys.record(''),
+        keys.body(''),
+        keys.answer(''),
+        keys.news(id),
+        record.acceptedMs,
+      ]),
+    );
+    if (replaced === 1) return true;
+    return (await asked(redis.hget(keys.record(id), 'record'))) === json;
+  }
+}
+
+async function asked<T>(command: Promise<T>): Promise<T> {
+  try {
+    return await command;
+  } catch (cause) {
+    throw redisUnavailable(cause);
+  }
+}

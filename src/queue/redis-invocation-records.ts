@@ -1,0 +1,57 @@
+import type { InvocationId } from '../domain/ids.ts';
+import { isEnded, type InvocationRecord } from '../domain/invocation-record.ts';
+import type { InvocationRecords } from '../domain/invocation-records.ts';
+import { redisUnavailable } from '../lib/redis-connection.ts';
+import { cancelled } from './attempt-policy.ts';
+import type { EventQueueConnection } from './event-queue-connection.ts';
+import type { InvocationNews } from './invocation-news.ts';
+import type { InvocationStore } from './invocation-store.ts';
+
+/** What became of asynchronous invocations, from the durable Redis. */
+export class RedisInvocationRecords implements InvocationRecords {
+  readonly #connection: EventQueueConnection;
+  readonly #store: InvocationStore;
+  readonly #news: InvocationNews;
+
+  constructor(connection: EventQueueConnection, store: InvocationStore, news: InvocationNews) {
+    this.#connection = connection;
+    this.#store = store;
+    this.#news = news;
+  }
+
+  get(id: InvocationId): Promise<InvocationRecord | undefined> {
+    return this.#store.read(id);
+  }
+
+  answer(id: InvocationId): Promise<Uint8Array | undefined> {
+    return this.#store.readAnswer(id);
+  }
+
+  async whenEnded(id: InvocationId, signal: AbortSignal): Promise<InvocationRecord | undefined> {
+    let news = Promise.withResolvers<void>();
+    const tell = () => news.resolve();
+    signal.addEventListener('abort', tell, { once: true });
+    await using _following = await this.#news.follow(id, tell).catch((cause: unknown) => {
+      throw redisUnavailable(cause);
+    });
+    for (;;) {
+      news = Promise.withResolvers<void>();
+      const record = await this.#store.read(id);
+      if (!record || isEnded(record.state) || signal.aborted) return record;
+      await news.promise;
+    }
+  }
+
+  async cancel(id: InvocationId): Promise<InvocationRecord | undefined> {
+    const { redis, keys } = this.#connection;
+    for (;;) {
+      const before = await this.#store.read(id);
+      if (!before || isEnded(before.state)) return before;
+      const after = cancelled(before, Date.now());
+      if (!(await this.#store.replace(after))) continue;
+      // Its job is dropped when it is taken; a worker that runs it hears of it now.
+      if (after.cancelRequested) await redis.publish(keys.cancel, id);
+      return after;
+    }
+  }
+}

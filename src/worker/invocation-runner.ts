@@ -1,0 +1,186 @@
+import { HostError, toHostError } from '../domain/errors.ts';
+import type { FactPublisher } from '../domain/facts.ts';
+import type { Digest, InvocationId, NodeId } from '../domain/ids.ts';
+import type {
+  InvocationOutcome,
+  Phase,
+  PhaseTimings,
+  RequestHead,
+  StartKind,
+} from '../domain/invocation.ts';
+import type { LogStore } from '../domain/log.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { SandboxLease, SandboxLender } from '../domain/pool.ts';
+import type { ReplyStream, StartInfo } from '../domain/reply.ts';
+import type { TraceContext } from '../domain/trace.ts';
+import { explanation } from './explanation.ts';
+import type { VersionCache } from './version-cache.ts';
+
+export interface InvocationRunnerOptions {
+  readonly node: NodeId;
+  readonly versions: VersionCache;
+  readonly pool: SandboxLender;
+  readonly logs: Pick<LogStore, 'append'>;
+  readonly facts: FactPublisher;
+  readonly logger: Logger;
+}
+
+/** One invocation that is to run on this node. Times are epoch milliseconds. */
+export interface RunRequest {
+  readonly id: InvocationId;
+  readonly functionName: string;
+  readonly version: Digest;
+  readonly head: RequestHead;
+  /** `undefined`: the reply stream fetches it. */
+  readonly body: Uint8Array | undefined;
+  readonly acceptedMs: number;
+  /** Until when it may wait for a sandbox. */
+  readonly leaseUntilMs: number;
+  /** Asked once it has a sandbox: until when it may run. */
+  readonly deadlineMs: () => number;
+  readonly trace?: TraceContext;
+}
+
+/** One invocation's own account of where it is and how long each phase took. */
+interface Progress {
+  phase: Phase;
+  start?: StartKind;
+  timings: PhaseTimings;
+}
+
+/**
+ * Runs one invocation on this node: prepares the version, leases a sandbox, lets it answer straight
+ * into the reply stream, gives the sandbox back.
+ */
+export class InvocationRunner {
+  readonly #options: InvocationRunnerOptions;
+
+  constructor(options: InvocationRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects: it ends in exactly one end of the stream. */
+  async run(request: RunRequest, stream: ReplyStream): Promise<void> {
+    const progress: Progress = {
+      phase: 'queue',
+      timings: { queue: Math.max(0, Date.now() - request.acceptedMs) },
+    };
+    const info = (): StartInfo => ({
+      node: this.#options.node,
+      timings: progress.timings,
+      ...(progress.start === undefined ? {} : { start: progress.start }),
+    });
+    let result: InvocationOutcome | HostError;
+    try {
+      result = await this.#lease(request, stream, progress, info);
+    } catch (error) {
+      result = toHostError(error);
+      if (result.code === 'internal') {
+        this.#options.logger.error({ invocationId: request.id, error }, 'an invocation failed');
+      }
+    }
+    this.#explain(request, result);
+    stream.end(result, info());
+    this.#publish(request, result, progress);
+  }
+
+  async #lease(
+    request: RunRequest,
+    stream: ReplyStream,
+    progress: Progress,
+    info: () => StartInfo,
+  ): Promise<InvocationOutcome> {
+    const remainingMs = request.leaseUntilMs - Date.now();
+    if (remainingMs <= 0) return { kind: 'timeout', phase: 'queue' };
+    progress.phase = 'lease';
+    const started = performance.now();
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), remainingMs);
+    const signal = AbortSignal.any([stream.cancelled, deadline.signal]);
+    try {
+      const { versions, pool } = this.#options;
+      const version = versions.peek(request.version) ?? (await versions.prepare(request.version));
+      const body = request.body ?? (await stream.fetchBody(signal));
+      const leased = await pool.lease(version, signal);
+      const init = (leased.lease ?? leased).timings.init;
+      progress.timings = {
+        ...progress.timings,
+        lease: performance.now() - started - (init ?? 0),
+        ...(init === undefined ? {} : { init }),
+      };
+      if (leased.failure) return leased.failure;
+      using lease = leased.lease;
+      clearTimeout(timer); // from here on the sandbox watches the deadline
+      return await this.#invoke(request, body, lease, stream, progress, info);
+    } catch (error) {
+      if (deadline.signal.aborted) return { kind: 'timeout', phase: progress.phase };
+      if (stream.cancelled.aborted) return { kind: 'cancelled' };
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #invoke(
+    request: RunRequest,
+    body: Uint8Array,
+    lease: SandboxLease,
+    stream: ReplyStream,
+    progress: Progress,
+    info: () => StartInfo,
+  ): Promise<InvocationOutcome> {
+    const { id, functionName, version, head, deadlineMs } = request;
+    progress.phase = 'run';
+    progress.start = lease.start;
+    const started = performance.now();
+    const ran = () => {
+      progress.timings = { ...progress.timings, run: performance.now() - started };
+    };
+    const running = lease.sandbox.invoke(
+      { id, functionName, version, head, body, deadlineMs: deadlineMs() },
+      {
+        onHead: (responseHead) => {
+          ran();
+          stream.head(responseHead, info());
+        },
+        onChunk: (bytes) => stream.chunk(bytes),
+        onLog: (line) => this.#options.logs.append({ ...line, functionName, invocationId: id }),
+      },
+    );
+    const cancel = () => running.cancel();
+    stream.onGrant((bytes) => running.grant(bytes));
+    stream.cancelled.addEventListener('abort', cancel, { once: true });
+    if (stream.cancelled.aborted) cancel();
+    const outcome = await running.outcome;
+    stream.cancelled.removeEventListener('abort', cancel);
+    ran();
+    return outcome;
+  }
+
+  /** Public callers are told little: the function's log says why an invocation failed. */
+  #explain({ functionName, id }: RunRequest, result: InvocationOutcome | HostError): void {
+    const text = result instanceof HostError ? undefined : explanation(result);
+    if (text === undefined) return;
+    const line = { timeMs: Date.now(), stream: 'stderr', text } as const;
+    this.#options.logs.append({ ...line, functionName, invocationId: id });
+  }
+
+  #publish(
+    { id, functionName, version, acceptedMs, trace }: RunRequest,
+    result: InvocationOutcome | HostError,
+    progress: Progress,
+  ): void {
+    const failed = result instanceof HostError;
+    this.#options.facts.publish('invocation.completed', {
+      invocationId: id,
+      functionName,
+      version,
+      outcome: failed ? 'host_error' : result.kind,
+      timings: progress.timings,
+      acceptedMs,
+      ...(trace === undefined ? {} : { trace }),
+      ...(failed ? { reason: result.reason } : {}),
+      ...(progress.start === undefined ? {} : { start: progress.start }),
+    });
+  }
+}

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { HostError } from '../../src/domain/errors.ts';
+import { createEventQueues, type EventQueues } from '../../src/queue/index.ts';
+import { answered, failed, invocationOf, ScriptedAttempts } from '../support/event-queue-worker.ts';
+import { startRedis, type RunningRedis } from '../support/redis.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+
+let redis: RunningRedis;
+let queues: EventQueues;
+let worker: ScriptedAttempts;
+
+beforeAll(async () => {
+  redis = await startRedis({ durable: true });
+});
+
+afterAll(() => redis.stop());
+
+beforeEach(async () => {
+  const options = { redis: { path: redis.socketPath }, keyPrefix: 'test', logger: silentLogger };
+  queues = createEventQueues(options);
+  await queues.service.start(AbortSignal.timeout(5_000));
+  worker = await ScriptedAttempts.start(redis.socketPath);
+});
+
+afterEach(async () => {
+  await worker[Symbol.asyncDispose]();
+  await queues.service.stop(AbortSignal.abort());
+});
+
+const end = (id: string) => queues.records.whenEnded(id, AbortSignal.timeout(20_000));
+
+describe('an asynchronous invocation', () => {
+  test('runs once and its answer is kept', async () => {
+    worker.script = ({ body }) => answered(`got ${Buffer.from(body).toString()}`, 201);
+    const id = randomUUID();
+    expect(await queues.invoker.enqueue(invocationOf(id))).toBe(true);
+    const record = await end(id);
+    expect(record).toMatchObject({
+      state: 'done',
+      spent: 0,
+      response: { status: 201, bytes: 11 },
+      attempts: [{ number: 1, node: 'node-1', outcome: 'ok', start: 'warm' }],
+    });
+    expect(Buffer.from((await queues.records.answer(id)) ?? '').toString()).toBe('got {"n":1}');
+    expect(worker.attempts).toHaveLength(1);
+  });
+
+  test('is accepted once, however often it is asked for', async () => {
+    const id = randomUUID();
+    expect(await queues.invoker.enqueue(invocationOf(id))).toBe(true);
+    expect(await queues.invoker.enqueue(invocationOf(id))).toBe(false);
+    await end(id);
+    expect(await queues.invoker.enqueue(invocationOf(id))).toBe(false);
+    const next = randomUUID();
+    await queues.invoker.enqueue(invocationOf(next));
+    await end(next);
+    expect(worker.attempts.map((attempt) => attempt.id)).toEqual([id, next]);
+  });
+
+  test('is tried again when the function fails, and ends as a dead letter', async () => {
+    worker.script = ({ number }) => failed(`attempt ${number}`);
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id));
+    expect(await end(id)).toMatchObject({
+      state: 'dead_letter',
+      spent: 3,
+      failure: { reason: 'function.error', message: 'Error: attempt 3' },
+    });
+  });
+
+  test('spends no attempt while there is no room', async () => {
+    const busy = new HostError('unavailable', 'pool.busy', 'no room', { retryAfterMs: 1 });
+    let refusals = 0;
+    worker.script = () => {
+      refusals += 1;
+      return refusals <= 2 ? { outcome: busy, timings: {} } : answered('at last');
+    };
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id, { settings: { attempts: 1 } }));
+    expect(await end(id)).toMatchObject({ state: 'done', spent: 0, attempts: [{ number: 1 }] });
+  });
+
+  test('waits for its delay', async () => {
+    const id = randomUUID();
+    const accepted = Date.now();
+    await queues.invoker.enqueue(invocationOf(id, { delayMs: 600 }));
+    const record = await end(id);
+    expect(record?.state).toBe('done');
+    expect(record?.attempts[0]?.startedMs).toBeGreaterThanOrEqual(accepted + 500);
+  });
+
+  test('that waits is cancelled at once, one that runs as soon as its worker hears', async () => {
+    const waiting = randomUUID();
+    await queues.invoker.enqueue(invocationOf(waiting, { delayMs: 3_600_000 }));
+    expect((await queues.records.cancel(waiting))?.state).toBe('cancelled');
+
+    const started = Promise.withResolvers<void>();
+    worker.script = async ({ cancelled }) => {
+      started.resolve();
+      await new Promise((resolve) => cancelled.addEventListener('abort', resolve));
+      return { outcome: { kind: 'cancelled' }, timings: {} };
+    };
+    const running = randomUUID();
+    await queues.invoker.enqueue(invocationOf(running));
+    await started.promise;
+    await queues.records.cancel(running);
+    expect((await end(running))?.state).toBe('cancelled');
+  });
+
+  test('goes on where Redis was killed', async () => {
+    const ids = Array.from({ length: 20 }, () => randomUUID());
+    const gate = Promise.withResolvers<void>();
+    worker.script = async () => {
+      await gate.promise;
+      return answered('ok');
+    };
+    await Promise.all(ids.map((id) => queues.invoker.enqueue(invocationOf(id))));
+    await vi.waitFor(() => expect(worker.attempts.length).toBe(8));
+    await redis.kill();
+    gate.resolve();
+    await redis.restart();
+    const records = await Promise.all(ids.map(end));
+    expect(records.map((record) => record?.state)).toEqual(ids.map(() => 'done'));
+    expect(new Set(worker.attempts.map(({ id }) => id)).size).toBe(20);
+    expect(worker.attempts).toHaveLength(20);
+  });
+
+  test('is handed back by a worker that stops, and spends nothing for it', async () => {
+    worker.script = () => new Promise(() => {});
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id));
+    await vi.waitFor(() => expect(worker.attempts).toHaveLength(1));
+    await worker.stop(AbortSignal.abort());
+    worker.script = () => answered('second');
+    await worker.restart();
+    expect(await end(id)).toMatchObject({
+      state: 'done',
+      spent: 0,
+      lost: 1,
+      attempts: [{ outcome: 'lost' }, { outcome: 'ok' }],
+    });
+  });
+});
