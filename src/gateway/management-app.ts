@@ -20,7 +20,9 @@ import {
 import { noNodes } from './invocations.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
+import { LongRequests } from './long-requests.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
+import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts';
 import { forAnyone, guardRoutes } from './route-access.ts';
 import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
 import { sandboxRoutes, type SandboxRoutesOptions } from './sandbox-routes.ts';
@@ -33,7 +35,8 @@ export interface ManagementAppOptions
     MetricsRoutesOptions,
     KeyRoutesOptions,
     SecretRoutesOptions,
-    SandboxRoutesOptions {
+    SandboxRoutesOptions,
+    RegistryRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
   readonly facts: FactPublisher;
@@ -58,12 +61,16 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
       .send(body);
   };
 
+  const longRequests = new LongRequests();
   const app = fastify({
     serverFactory: options.createServer,
     ajv: { customOptions: { removeAdditional: false } }, // an unknown key is an error, not dropped
     genReqId: () => randomUUID(),
     frameworkErrors: sendError,
-    clientErrorHandler: answerBrokenRequest,
+    clientErrorHandler: (error, socket) => {
+      const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+      if (!isLate || !longRequests.has(socket)) answerBrokenRequest(error, socket);
+    },
   });
   app.setErrorHandler(sendError);
   app.setNotFoundHandler((request, reply) => sendError(noRoute(request), request, reply));
@@ -85,6 +92,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => keyRoutes(scope, options));
   app.register(async (scope) => secretRoutes(scope, options));
   app.register(async (scope) => sandboxRoutes(scope, options));
+  app.register(async (scope) => registryRoutes(scope, { ...options, longRequests }));
   return app;
 }
 

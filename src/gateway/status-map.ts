@@ -26,6 +26,8 @@ const statusOfReason: Readonly<Record<string, number>> = {
   'gateway.request_too_slow': 408,
   'gateway.media_type': 415,
   'gateway.headers_too_large': 431,
+  'registry.range_invalid': 416,
+  'registry.unsupported': 405,
 };
 
 const statusOfFailure = {

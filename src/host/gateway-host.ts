@@ -7,6 +7,7 @@ import { FactRelay } from '../events/fact-relay.ts';
 import { FactStream } from '../events/fact-stream.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
+import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
@@ -44,7 +45,7 @@ export async function createGatewayHost(
   const lane = new BullLaneProducer(fast);
   const eventQueues = createEventQueues(durable);
   const logs = new FileLogStore({ dir: paths.logs });
-  const { packages, provider } = imagesOf(config);
+  const images = imagesOf(config);
   const relay = new FactRelay({ ...fast, bus: facts, source: `gateway/${config.hostname}` });
   const feed = new FactStream(fast);
   const metrics = new FactMetrics();
@@ -56,7 +57,13 @@ export async function createGatewayHost(
     tracing,
     facts,
     functions,
-    deployer: createFunctionDeployer({ functions, packages, images: provider, secrets, facts }),
+    deployer: createFunctionDeployer({
+      functions,
+      packages: images.packages,
+      images: images.provider,
+      secrets,
+      facts,
+    }),
     lane,
     invoker: eventQueues.invoker,
     records: eventQueues.records,
@@ -71,6 +78,7 @@ export async function createGatewayHost(
     secrets,
     masterKey,
     authorizer,
+    ...images.registry(() => deployedRepositories(functions.list())),
     logger,
   });
   facts.subscribe(logFacts(logger));

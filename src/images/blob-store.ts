@@ -1,15 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, type ReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
+import { ifThere, syncFolder, writeAll } from '../lib/durable-file.ts';
 
 /** What a blob is claimed to be; a stream that is not so fails and leaves nothing. */
 export interface BlobClaim {
   readonly digest?: Digest;
   readonly sizeBytes?: number;
 }
+
+/** A layer as large as all of a Lambda image may be. */
+export const blobLimitBytes = 10 * 1024 ** 3;
+
+/** At a time from the disk: layers are large. */
+const readBytes = 256 * 1024;
 
 export interface StoredBlob {
   readonly digest: Digest;
@@ -23,18 +30,18 @@ export interface StoredBlob {
  */
 export class BlobStore {
   readonly #dir: string;
-  readonly #blobsDir: string;
+  readonly blobsDir: string;
   readonly #ingestDir: string;
 
   constructor(dir: string) {
     this.#dir = dir;
-    this.#blobsDir = join(dir, 'blobs', 'sha256');
+    this.blobsDir = join(dir, 'blobs', 'sha256');
     this.#ingestDir = join(dir, 'ingest');
   }
 
   /** Makes the layout. Idempotent. */
   async open(): Promise<void> {
-    await mkdir(this.#blobsDir, { recursive: true });
+    await mkdir(this.blobsDir, { recursive: true });
     await mkdir(this.#ingestDir, { recursive: true });
     await writeFile(join(this.#dir, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   }
@@ -56,7 +63,7 @@ export class BlobStore {
       const blob = await writeDurably(path, content, claim.sizeBytes);
       checkClaim(blob, claim);
       await rename(path, this.path(blob.digest));
-      await syncFolder(this.#blobsDir);
+      await syncFolder(this.blobsDir);
       return blob;
     } catch (error) {
       await rm(path, { force: true });
@@ -65,7 +72,7 @@ export class BlobStore {
   }
 
   path(digest: Digest): string {
-    return join(this.#blobsDir, digest.slice('sha256:'.length));
+    return join(this.blobsDir, digest.slice('sha256:'.length));
   }
 
   async has(digest: Digest): Promise<boolean> {
@@ -75,8 +82,18 @@ export class BlobStore {
     );
   }
 
-  read(digest: Digest): ReadStream {
-    return createReadStream(this.path(digest));
+  /**
+   * Whether it is there, for someone who is going to need it: garbage collection takes it for new
+   * from now on.
+   */
+  async adopt(digest: Digest): Promise<boolean> {
+    const now = new Date();
+    return (await ifThere(utimes(this.path(digest), now, now).then(() => true))) ?? false;
+  }
+
+  /** Bytes `start` to `end`, both included, or all of it. */
+  read(digest: Digest, range?: { readonly start: number; readonly end: number }): ReadStream {
+    return createReadStream(this.path(digest), { highWaterMark: readBytes, ...range });
   }
 
   /**
@@ -120,7 +137,7 @@ async function writeDurably(
       sizeBytes += chunk.length;
       if (sizeBytes > limitBytes) break; // too much already: the check after it says so
       hash.update(chunk);
-      await file.write(chunk);
+      await writeAll(file, chunk);
     }
     await file.sync();
   } finally {
@@ -138,16 +155,6 @@ function checkClaim({ digest, sizeBytes }: StoredBlob, claim: BlobClaim): void {
   }
   if (claim.digest !== undefined && digest !== claim.digest) {
     throw broken(claim.digest, `has other content: ${digest}`);
-  }
-}
-
-/** A rename survives a power cut once its folder was written. */
-async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeFileDurably } from '../lib/durable-file.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import type { Descriptor } from './manifest.ts';
 
@@ -22,6 +22,14 @@ export class ImageIndex {
     this.#file = join(dir, 'index.json');
   }
 
+  /** Everything that has a name. */
+  async list(): Promise<ReadonlyMap<string, Descriptor>> {
+    const named = (await this.#read()).map(
+      (image) => [image.annotations?.[nameAnnotation] ?? '', image] as const,
+    );
+    return new Map(named.filter(([name]) => name !== ''));
+  }
+
   async find(name: string): Promise<Descriptor | undefined> {
     return (await this.#read()).find(({ annotations }) => annotations?.[nameAnnotation] === name);
   }
@@ -33,9 +41,7 @@ export class ImageIndex {
       );
       const named = { ...descriptor, annotations: { [nameAnnotation]: name } };
       const index = { schemaVersion: 2, manifests: [...others, named] };
-      const whole = `${this.#file}.${randomUUID()}`;
-      await writeFile(whole, JSON.stringify(index), { flush: true });
-      await rename(whole, this.#file);
+      await writeFileDurably(this.#file, JSON.stringify(index));
     });
   }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { BaseImageBuilder, ImageProvider, PackageBuilder } from '../domain/image.ts';
+import type { BlobUploads, ImageRepositories, PublishedRepository } from '../domain/registry.ts';
 import { RecipeImageBuilder } from './base-image.ts';
 import { BlobStore } from './blob-store.ts';
 import { ImageIndex } from './image-index.ts';
@@ -7,6 +8,9 @@ import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayeredPackageBuilder } from './package-builder.ts';
 import type { BaseImageOptions } from './recipe.ts';
+import { isReserved, PublishedRepositories } from './registry/published.ts';
+import { RepositoryStore } from './registry/repository-store.ts';
+import { UploadStore } from './registry/upload-store.ts';
 
 export { machinePrograms } from './machine-programs.ts';
 
@@ -24,6 +28,13 @@ export interface Images {
   readonly provider: ImageProvider;
   readonly packages: PackageBuilder;
   readonly baseImages: BaseImageBuilder;
+  /** What `/v2/` serves: what was pushed, the base images, and what `deployed` says. */
+  registry(deployed: () => ReadonlyMap<string, PublishedRepository>): Registry;
+}
+
+export interface Registry {
+  readonly repositories: ImageRepositories;
+  readonly uploads: BlobUploads;
 }
 
 /** The images of one data folder. */
@@ -41,5 +52,22 @@ export function createImages(options: ImagesOptions): Images {
     provider: new ImageStore(blobs, layers),
     packages: new LayeredPackageBuilder(blobs, baseImages),
     baseImages,
+    registry(deployed) {
+      const source = async () => new Map([...(await basesOf(index)), ...deployed()]);
+      const published = new PublishedRepositories(source, blobs);
+      const repositories = new RepositoryStore(join(options.dir, 'repositories'), blobs, published);
+      return { repositories, uploads: new UploadStore(repositories, blobs) };
+    },
   };
+}
+
+/** Base images are repositories of their own, such as `hearth/node24:latest`. */
+async function basesOf(index: ImageIndex): Promise<Map<string, PublishedRepository>> {
+  const named = [...(await index.list())].filter(([name]) => isReserved(name));
+  return new Map(
+    named.map(([name, { digest }]) => [
+      name,
+      { tags: new Map([['latest', digest]]), digests: [digest] },
+    ]),
+  );
 }

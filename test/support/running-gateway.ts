@@ -11,6 +11,7 @@ import type { NodeInfo } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { Tracing } from '../../src/domain/trace.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import type { Registry } from '../../src/images/index.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
 import { KeyAuthorizer } from '../../src/security/key-authorizer.ts';
@@ -52,8 +53,8 @@ export class RunningGateway implements AsyncDisposable {
   /** What following gives: whoever tests it writes into it. */
   readonly followedLogs = new PassThrough({ objectMode: true });
   readonly gateway: Gateway;
-
-  constructor(port = 0) {
+  /** Images stay away, but for tests of the registry. */
+  constructor(port = 0, registry: Registry = {} as Registry) {
     const log = (level: string) => (fields: object, message: string) =>
       this.logged.push({ level, fields, message });
     const logger = {
@@ -109,11 +110,12 @@ export class RunningGateway implements AsyncDisposable {
       authorizer: new KeyAuthorizer({ rootSecret: 'secret', records, sealer, logger }),
       facts: { publish: (type, data) => void this.facts.push({ type, data } as Fact) },
       logger,
+      ...registry,
     });
   }
 
-  static async start(): Promise<RunningGateway> {
-    const running = new RunningGateway();
+  static async start(registry?: Registry): Promise<RunningGateway> {
+    const running = new RunningGateway(0, registry);
     await running.gateway.start(AbortSignal.timeout(5_000));
     return running;
   }
