@@ -13,7 +13,6 @@ const indexTypes = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ];
-export const manifestTypes: readonly string[] = [...imageTypes, ...indexTypes];
 
 const childLimit = 1000;
 
@@ -22,11 +21,9 @@ export interface IndexChild {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly size: number;
-  readonly platform?: {
-    readonly os?: string;
-    readonly architecture?: string;
-    readonly variant?: string;
-  };
+  readonly platform:
+    | { readonly os?: string; readonly architecture?: string; readonly variant?: string }
+    | undefined;
 }
 
 /** What a manifest says of other content. `urls` of layers are ignored: content comes from us. */
@@ -65,12 +62,7 @@ export function parseManifest(content: Uint8Array, announced?: string): Manifest
     annotations: annotations(manifest['annotations']),
   };
   if (indexTypes.includes(mediaType)) {
-    const children = list(manifest['manifests'], 'manifests').map((child) => ({
-      ...descriptor(child, 'manifests'),
-      mediaType: text((child as Fields)['mediaType']) ?? '',
-      ...platform((child as Fields)['platform']),
-    }));
-    return { ...common, blobs: [], children };
+    return { ...common, blobs: [], children: list(manifest['manifests'], 'manifests').map(child) };
   }
   if (!imageTypes.includes(mediaType)) throw invalid(`has the unknown type ${mediaType}`);
   const config = manifest['config'];
@@ -119,13 +111,17 @@ function descriptor(value: unknown, where: string): { digest: Digest; size: numb
   return { digest, size: size as number };
 }
 
-function platform(value: unknown): Pick<IndexChild, 'platform'> {
-  if (typeof value !== 'object' || value === null) return {};
+function child(value: unknown): IndexChild {
+  const { digest, size } = descriptor(value, 'manifests');
+  const { mediaType, platform } = value as Fields;
+  return { mediaType: text(mediaType) ?? '', digest, size, platform: platformOf(platform) };
+}
+
+function platformOf(value: unknown): IndexChild['platform'] {
+  if (typeof value !== 'object' || value === null) return undefined;
   const { os, architecture, variant } = value as Fields;
   const fields = Object.entries({ os, architecture, variant });
-  return {
-    platform: Object.fromEntries(fields.filter(([, part]) => typeof part === 'string')),
-  };
+  return Object.fromEntries(fields.filter(([, part]) => typeof part === 'string'));
 }
 
 function annotations(value: unknown): Readonly<Record<string, string>> | undefined {

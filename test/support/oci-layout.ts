@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -33,6 +33,3 @@ export async function manifestDigest(
   ]);
   return `sha256:${createHash('sha256').update(stdout).digest('hex')}`;
 }
-
-export const readBlob = (layout: string, digest: string): Buffer =>
-  readFileSync(join(layout, 'blobs', digest.replace(':', '/')));

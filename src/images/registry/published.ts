@@ -7,10 +7,10 @@ import { manifestLimitBytes, parseManifest, type ManifestContent } from '../mani
 export type PublishedSource = () => Promise<ReadonlyMap<string, PublishedRepository>>;
 
 /** First parts of names under which nothing can be pushed. */
-const reserved = ['hearth', 'functions'];
+const reserved = new Set(['hearth', 'functions']);
 
 export const isReserved = (repository: string): boolean =>
-  reserved.includes(repository.split('/', 1)[0] ?? '');
+  reserved.has(repository.split('/', 1)[0] ?? '');
 
 /** Manifests remembered; they never change. */
 const capacity = 1000;
