@@ -30,6 +30,8 @@ const hostPackages = [
   { program: 'tini-static', name: 'tini' },
   { program: 'ip', name: 'iproute2' },
   { program: 'unshare', name: 'util-linux' },
+  { program: 'losetup', name: 'mount' },
+  { program: 'mkfs.ext4', name: 'e2fsprogs' },
   // What base images are made of, beside the npm packages.
   { program: '/usr/bin/python3', name: 'python3' },
   { program: '/usr/share/zoneinfo/UTC', name: 'tzdata' },

@@ -19,6 +19,7 @@ import { sandboxCommand } from './commands/sandbox.ts';
 import { trafficCommand } from './commands/traffic.ts';
 import { upCommand } from './commands/up.ts';
 import { versionsCommand } from './commands/versions.ts';
+import { volumeCommand } from './commands/volume.ts';
 import type { CommandContext } from './context.ts';
 import type { HostCommands } from './host-commands.ts';
 import { createOutput, type Output } from './output.ts';
@@ -70,6 +71,7 @@ function program(context: CommandContext): Command {
     keyCommand,
     secretCommand,
     sandboxCommand,
+    volumeCommand,
   ];
   for (const command of commands) root.addCommand(command(context).exitOverride());
   return root;

@@ -11,6 +11,7 @@ import { readResources, resourceKeys } from './function/resources.ts';
 import { readScaling, scalingSchema } from './function/scaling.ts';
 import { readSecrets, secretsSchema } from './function/secrets.ts';
 import { strict } from './function/strict.ts';
+import { isSingleWriter, readVolumes, volumesSchema } from './function/volumes.ts';
 import { checked } from './schema-problems.ts';
 
 /**
@@ -38,6 +39,7 @@ export const functionConfigSchema = Type.Object(
         description: '`invocation`: a fresh sandbox for every invocation.',
       }),
     ),
+    volumes: Type.Optional(volumesSchema),
     scaling: Type.Optional(scalingSchema),
   },
   strict,
@@ -71,6 +73,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     problems.add('name: must be 1 to 63 of a-z, 0-9 and "-", not "-" at either end');
   }
   const runtime = config.runtime ?? runtimes[0];
+  const volumes = readVolumes(config.volumes ?? [], problems);
   const spec: FunctionSpec = {
     name: config.name,
     runtime,
@@ -80,7 +83,8 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     ...readResources(config, problems),
     http: readHttpTrigger(config.triggers?.http),
     isolation: config.isolation ?? 'function',
-    scaling: readScaling(config.scaling ?? {}, problems),
+    volumes,
+    scaling: readScaling(config.scaling ?? {}, isSingleWriter(volumes), problems),
   };
   if (problems.found.length > 0) throw invalid(problems.found);
   return spec;

@@ -46,6 +46,12 @@ export const hostConfigSchema = Type.Object(
       pattern: '^[0-9]{1,3}$',
       description: 'Sandboxes kept booted for functions that have none; 0 for none.',
     }),
+    HEARTH_VOLUME_DIR: Type.Optional(
+      Type.String({
+        pattern: '^/',
+        description: 'A folder that the operator mounts, for volumes of the driver `dir`.',
+      }),
+    ),
     HEARTH_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',
       description: "The least level of the host's own log, on stderr.",
@@ -68,6 +74,8 @@ export interface HostConfig {
   readonly memoryBytes: number | undefined;
   /** Sandboxes kept booted, without a function. */
   readonly stems: number;
+  /** For volumes of the driver `dir`; undefined: there are none. */
+  readonly volumeDir: string | undefined;
   readonly logLevel: Environment['HEARTH_LOG_LEVEL'];
   readonly hostname: string;
 }
@@ -127,6 +135,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     ociRuntime: environment.HEARTH_RUNTIME,
     memoryBytes: parseBytes(environment.HEARTH_MEMORY ?? ''),
     stems: Number(environment.HEARTH_STEMS),
+    volumeDir: environment.HEARTH_VOLUME_DIR,
     logLevel: environment.HEARTH_LOG_LEVEL,
     hostname: hostname(),
   };

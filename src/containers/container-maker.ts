@@ -8,6 +8,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { NetworkProvider } from '../domain/network.ts';
 import type { ChannelKind } from '../domain/sandbox-channel.ts';
 import type { NodeSandboxes } from '../domain/sandbox-view.ts';
+import type { VolumeLender, VolumeMount } from '../domain/volume.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
 import { nativeChannel } from './native-channel.ts';
 import type { RootMounts } from './root-mounts.ts';
@@ -18,6 +19,7 @@ export interface ContainerMakerOptions {
   readonly profile: SecurityProfile;
   readonly idRanges: IdRangeProvider;
   readonly network: NetworkProvider;
+  readonly volumes: VolumeLender;
   readonly roots: Pick<RootMounts, 'lease'>;
   /** Where folders for the code of stems are made. */
   readonly tasksDir: string;
@@ -32,6 +34,7 @@ export interface MakerOrder {
   readonly mounts: readonly ContainerMount[];
   /** How to talk with what runs in it; `native` where it is left out. */
   readonly channel?: ChannelKind;
+  readonly volumes: readonly VolumeMount[];
   /** The function is not known yet: its code will be put into the running container. */
   readonly hasTaskFolder: boolean;
 }
@@ -46,15 +49,17 @@ export class ContainerMaker {
   }
 
   /** Resolves when the OCI runtime has been started. @throws HostError; nothing is left then. */
-  async make(order: MakerOrder): Promise<ContainerSandbox> {
+  async make(order: MakerOrder, signal: AbortSignal): Promise<ContainerSandbox> {
     const { engine, profile, roots, tasksDir, logs, logger } = this.#options;
     const { image, memoryBytes, cpu } = order;
     const id = randomUUID();
     await using stack = new AsyncDisposableStack();
     const ids = stack.use(this.#options.idRanges.lease());
+    const volumes = stack.use(await this.#options.volumes.lend(order.volumes, { id, ids }, signal));
     const network = stack.use(await this.#options.network.lease());
     const channel = stack.use(await (order.channel ?? nativeChannel).prepare(network.path));
-    const root = stack.use(await roots.lease(image));
+    const mountPoints = order.volumes.map(({ mount }) => mount);
+    const root = stack.use(await roots.lease(image, mountPoints));
     const taskFolder = order.hasTaskFolder
       ? stack.use(new TaskFolder(join(tasksDir, id)))
       : undefined;
@@ -65,7 +70,7 @@ export class ContainerMaker {
       args: image.entrypoint,
       env: image.env,
       workingDir: image.workingDir,
-      mounts: order.mounts,
+      mounts: [...order.mounts, ...volumes.mounts],
       profile,
       ids,
       networkNamespacePath: network.path,
@@ -79,6 +84,7 @@ export class ContainerMaker {
       channel,
       taskFolder,
       pids: profile.pids,
+      volumes,
       resources: stack.move(),
       onStrayLine: (line, functionName) => {
         if (functionName !== undefined) logs.append({ ...line, functionName });

@@ -18,6 +18,7 @@ import type {
 } from '../domain/sandbox-channel.ts';
 import type { SandboxState, SandboxView } from '../domain/sandbox-view.ts';
 import type { FunctionSpec } from '../domain/function.ts';
+import type { SandboxVolumes } from '../domain/volume.ts';
 import { LogLines } from './log-lines.ts';
 import type { RootLease } from './root-mounts.ts';
 import type { TaskFolder } from './task-folder.ts';
@@ -31,6 +32,7 @@ export interface SandboxParts {
   /** Where a stem gets its code; undefined where the code is in the image. */
   readonly taskFolder: TaskFolder | undefined;
   readonly pids: number;
+  readonly volumes: Pick<SandboxVolumes, 'wanted' | 'lost'>;
   /** Everything the sandbox holds; disposed once nothing of it runs any more. */
   readonly resources: AsyncDisposableStack;
   /** Output outside any invocation; of a function, once it is known. */
@@ -93,6 +95,10 @@ export class ContainerSandbox implements Sandbox {
       onFatal: () => void this.#end('crashed', { kind: 'crashed' }),
       onStrayOutput: (stream, piece) => stray(stream)(piece),
     });
+    const { lost } = parts.volumes;
+    const onLost = () => void this.destroy('volume_lost');
+    if (lost.aborted) onLost();
+    lost.addEventListener('abort', onLost, { once: true });
     stdout.on('data', stray('stdout'));
     stderr.on('data', stray('stderr'));
     void parts.container.ended.then((end) => this.#stopped(end));
@@ -100,6 +106,10 @@ export class ContainerSandbox implements Sandbox {
 
   get destroyed(): DestroyReason | undefined {
     return this.#ended?.reason;
+  }
+
+  get wanted(): AbortSignal {
+    return this.#parts.volumes.wanted;
   }
 
   get memoryBytes(): number {

@@ -147,6 +147,10 @@ export class SandboxPool implements SandboxLender, Service {
   #release(group: Group, member: Member): void {
     member.inUse -= 1;
     if (member.sandbox.destroyed) return;
+    if (member.sandbox.wanted.aborted) {
+      this.#giveUp(member);
+      return;
+    }
     if (member.version.spec.isolation === 'invocation') {
       void member.sandbox.destroy('spent');
       return;
@@ -249,6 +253,17 @@ export class SandboxPool implements SandboxLender, Service {
       this.#prune(group);
     });
     this.#serveWaiters(group);
+    const giveUp = () => {
+      remove(group.available, member);
+      this.#giveUp(member);
+    };
+    if (sandbox.wanted.aborted) giveUp();
+    sandbox.wanted.addEventListener('abort', giveUp, { once: true });
+  }
+
+  /** Something that it holds is needed elsewhere: it serves those that it serves, then it goes. */
+  #giveUp({ sandbox, inUse }: Member): void {
+    if (inUse === 0) void sandbox.destroy('evicted');
   }
 
   #published({ sandbox, version, served }: Member, reason: DestroyReason): void {

@@ -1,4 +1,4 @@
-import { mkdir, rmdir } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PreparedImage } from '../domain/image.ts';
 import type { Digest } from '../domain/ids.ts';
@@ -23,14 +23,19 @@ export class RootMounts {
     this.#dir = dir;
   }
 
-  async lease(image: PreparedImage): Promise<RootLease> {
+  /**
+   * `mountPoints`: folders that the root shall have whether the image has them or not, and real ones
+   * whatever it has there. They belong to the version, so one image has always the same.
+   */
+  async lease(image: PreparedImage, mountPoints: readonly string[] = []): Promise<RootLease> {
     const { digest } = image;
     const path = join(this.#dir, digest.slice('sha256:'.length));
     await this.#mutex.run(digest, async () => {
       const users = this.#users.get(digest) ?? 0;
       if (users === 0) {
         await mkdir(path, { recursive: true, mode: 0o711 });
-        mountOverlayReadOnly(image.layerDirs, path);
+        const added = await makeMountPoints(`${path}.mountpoints`, mountPoints);
+        mountOverlayReadOnly([...added, ...image.layerDirs], path);
       }
       this.#users.set(digest, users + 1);
     });
@@ -54,5 +59,17 @@ export class RootMounts {
     this.#users.delete(digest);
     unmount(path, { detach: true });
     await rmdir(path);
+    await rm(`${path}.mountpoints`, { recursive: true, force: true });
   }
+}
+
+/** A layer with nothing but empty folders, if any are needed. */
+async function makeMountPoints(
+  layerDir: string,
+  mountPoints: readonly string[],
+): Promise<readonly string[]> {
+  for (const path of mountPoints) {
+    await mkdir(join(layerDir, path), { recursive: true, mode: 0o755 });
+  }
+  return mountPoints.length > 0 ? [layerDir] : [];
 }

@@ -49,7 +49,7 @@ export class ContainerSandboxFactory implements SandboxFactory {
   async create(version: PreparedVersion, signal: AbortSignal): Promise<SandboxCreation> {
     const started = performance.now();
     const stem = this.#takeStem(version);
-    const sandbox = stem ?? (await this.#fromNothing(version));
+    const sandbox = stem ?? (await this.#fromNothing(version, signal));
     if (stem) await this.#specialise(stem, version);
     const { failure, initMs }: LoadResult = await sandbox.load(initMessage(version), signal);
     const start = stem ? 'stem' : 'cold';
@@ -68,13 +68,18 @@ export class ContainerSandboxFactory implements SandboxFactory {
 
   #takeStem({ spec, image }: PreparedVersion): ContainerSandbox | undefined {
     const { stems, stemScratchBytes } = this.#options;
-    return spec.scratchBytes === stemScratchBytes ? stems.take(image) : undefined;
+    // What is mounted in a stem cannot be changed any more.
+    const fits = spec.scratchBytes === stemScratchBytes && spec.volumes.length === 0;
+    return fits ? stems.take(image) : undefined;
   }
 
-  #fromNothing({ spec, image }: PreparedVersion): Promise<ContainerSandbox> {
-    const { memoryBytes, cpu } = spec;
+  #fromNothing({ spec, image }: PreparedVersion, signal: AbortSignal): Promise<ContainerSandbox> {
+    const { memoryBytes, cpu, volumes } = spec;
     const mounts = this.#options.planMounts(spec.scratchBytes);
-    return this.#options.maker.make({ image, memoryBytes, cpu, mounts, hasTaskFolder: false });
+    return this.#options.maker.make(
+      { image, memoryBytes, cpu, mounts, volumes, hasTaskFolder: false },
+      signal,
+    );
   }
 
   /** From here on it is this version's alone: its limits, and its code at /var/task. */

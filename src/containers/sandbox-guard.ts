@@ -36,6 +36,10 @@ export class GuardedSandbox implements Sandbox {
     return this.#sandbox.memoryBytes;
   }
 
+  get wanted(): AbortSignal {
+    return this.#sandbox.wanted;
+  }
+
   get destroyed(): DestroyReason | undefined {
     return this.#sandbox.destroyed;
   }

@@ -87,7 +87,10 @@ export class StemPool implements Service {
     const { maker, mounts, memoryBytes, loadImage } = this.#options;
     this.#image ??= await loadImage(signal);
     const image = this.#image;
-    const stem = await maker.make({ image, memoryBytes, cpu: 1, mounts, hasTaskFolder: true });
+    const stem = await maker.make(
+      { image, memoryBytes, cpu: 1, mounts, volumes: [], hasTaskFolder: true },
+      signal,
+    );
     const failure = await stem.boot(signal);
     if (failure) throw new Error(`a stem did not boot: ${failure.kind}`);
     return stem;

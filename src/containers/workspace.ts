@@ -16,6 +16,7 @@ export class Workspace implements Service {
   readonly bundlesDir: string;
   readonly tasksDir: string;
   readonly namespacesDir: string;
+  readonly volumesDir: string;
   readonly #dir: string;
   #mounted = false;
 
@@ -25,13 +26,15 @@ export class Workspace implements Service {
     this.bundlesDir = join(dir, 'bundles');
     this.tasksDir = join(dir, 'tasks');
     this.namespacesDir = join(dir, 'netns');
+    this.volumesDir = join(dir, 'volumes');
   }
 
   async start(): Promise<void> {
     await mkdir(this.#dir, { recursive: true, mode: 0o711 });
     mount({ source: 'tmpfs', target: this.#dir, type: 'tmpfs', data: 'mode=0711' });
     this.#mounted = true;
-    for (const dir of [this.rootsDir, this.bundlesDir, this.tasksDir, this.namespacesDir]) {
+    const { rootsDir, bundlesDir, tasksDir, namespacesDir, volumesDir } = this;
+    for (const dir of [rootsDir, bundlesDir, tasksDir, namespacesDir, volumesDir]) {
       await mkdir(dir, { mode: 0o711 });
     }
   }

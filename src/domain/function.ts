@@ -1,6 +1,7 @@
 import type { AsyncSettings } from './async-settings.ts';
 import type { Digest } from './ids.ts';
 import type { RecordStore } from './record-store.ts';
+import type { VolumeMount } from './volume.ts';
 
 /** Language runtimes with a base image of their own; the first is the default. */
 export const runtimes = ['node24', 'node22', 'node26', 'bun1', 'python3'] as const;
@@ -32,6 +33,7 @@ export interface FunctionSpec {
   /** `function`: sandboxes are reused for the same version. `invocation`: never reused. */
   readonly isolation: 'function' | 'invocation';
   readonly scratchBytes: number;
+  readonly volumes: readonly VolumeMount[];
   /** `max` bounds the sandboxes of this function on a node; `keepWarmMs` an idle one's life. */
   readonly scaling: { readonly max: number; readonly keepWarmMs: number };
   /** Absent: the defaults. */

@@ -11,6 +11,7 @@ export type DestroyReason =
   | 'cancelled'
   | 'crashed'
   | 'out_of_memory'
+  | 'volume_lost' // another may write to its volume now
   | 'protocol_violation'
   | 'init_failed'
   | 'shutdown';
@@ -46,6 +47,8 @@ export interface Sandbox {
   readonly destroyed: DestroyReason | undefined;
   /** Settles once, when it is dead and everything it held has been given back. Never rejects. */
   readonly gone: Promise<DestroyReason>;
+  /** Aborts when something it holds is needed elsewhere: to be given up once it serves nobody. */
+  readonly wanted: AbortSignal;
   invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation;
   /** Everything in it stands still, soon after the call, until it is thawed. Only while idle. */
   freeze(): void;

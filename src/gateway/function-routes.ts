@@ -65,6 +65,9 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     if (!Buffer.isBuffer(request.body)) throw noPackage();
     const spec = parseFunctionConfig(await readPackageConfig(request.body));
     requireRight(request.principal, 'deploy', spec.name);
+    for (const { name, readOnly } of spec.volumes) {
+      requireRight(request.principal, readOnly ? 'read' : 'deploy', name);
+    }
     const options = { isStaged: request.query.staged };
     const deployed = await deployer.deploy(spec, Readable.from([request.body]), options);
     return reply.code(deployed.changed ? 201 : 200).send(deployment(deployed, baseUrl(request)));

@@ -1,5 +1,5 @@
 import { toHostError, HostError } from '../domain/errors.ts';
-import type { FunctionVersion } from '../domain/function.ts';
+import type { FunctionSpec, FunctionVersion } from '../domain/function.ts';
 import type { InvocationId, NodeId } from '../domain/ids.ts';
 import type { RequestHead } from '../domain/invocation.ts';
 import type { LaneProducer } from '../domain/lane.ts';
@@ -15,7 +15,7 @@ const silenceGraceMs = 1_000;
 export interface InvocationsOptions {
   readonly nodes: NodeDirectory;
   /** Which of the nodes is to run the function; undefined when there is none. */
-  readonly place: (functionName: string, nodes: readonly NodeInfo[]) => NodeId | undefined;
+  readonly place: (spec: FunctionSpec, nodes: readonly NodeInfo[]) => NodeId | undefined;
   readonly lane: LaneProducer;
   readonly replies: ReplyReceiver;
 }
@@ -40,7 +40,7 @@ export class Invocations {
   start({ id, version, head, body, trace }: AcceptedInvocation, answer: InvocationAnswer): void {
     const { nodes, place, lane, replies } = this.#options;
     const { name: functionName, timeoutMs } = version.spec;
-    const node = place(functionName, nodes.live());
+    const node = place(version.spec, nodes.live());
     if (node === undefined) return answer.fail(noNodes());
     const acceptedMs = Date.now();
     const fitsLane = body.byteLength <= laneBodyLimitBytes;

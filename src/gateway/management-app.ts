@@ -26,6 +26,7 @@ import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts
 import { forAnyone, guardRoutes } from './route-access.ts';
 import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
 import { sandboxRoutes, type SandboxRoutesOptions } from './sandbox-routes.ts';
+import { volumeRoutes, type VolumeRoutesOptions } from './volume-routes.ts';
 
 export interface ManagementAppOptions
   extends
@@ -36,7 +37,8 @@ export interface ManagementAppOptions
     KeyRoutesOptions,
     SecretRoutesOptions,
     SandboxRoutesOptions,
-    RegistryRoutesOptions {
+    RegistryRoutesOptions,
+    VolumeRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
   readonly facts: FactPublisher;
@@ -86,6 +88,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   });
   app.register(async (scope) => functionRoutes(scope, options));
   app.register(async (scope) => versionRoutes(scope, options));
+  app.register(async (scope) => volumeRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => invocationRecordRoutes(scope, options));
   app.register(async (scope) => metricsRoutes(scope, options));

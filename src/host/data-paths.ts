@@ -7,6 +7,8 @@ export function dataPaths(dataDir: string) {
     masterKey: join(dataDir, 'master.key'),
     nodeId: join(dataDir, 'node-id'),
     images: join(dataDir, 'images'),
+    volumes: join(dataDir, 'volumes'),
+    volumeSocket: join(dataDir, 'worker', 'volumes.sock'),
     logs: join(dataDir, 'logs'),
     audit: join(dataDir, 'audit'),
     durableRedis: join(dataDir, 'redis', 'durable.sock'),

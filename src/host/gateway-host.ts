@@ -2,6 +2,7 @@ import type { HostConfig } from '../config/host-config.ts';
 import type { FunctionRecord } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Service } from '../domain/service.ts';
+import type { VolumeRecord } from '../domain/volume.ts';
 import { FactBus } from '../events/fact-bus.ts';
 import { FactRelay } from '../events/fact-relay.ts';
 import { FactStream } from '../events/fact-stream.ts';
@@ -12,6 +13,7 @@ import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
 import { RedisSandboxDirectory } from '../orchestration/sandbox-directory.ts';
+import { nodesWithVolumes } from '../orchestration/volume-placement-policy.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { createEventQueues } from '../queue/index.ts';
 import { BullLaneProducer } from '../queue/lane-producer.ts';
@@ -20,6 +22,7 @@ import { AuditLog } from '../telemetry/audit-log.ts';
 import { FactMetrics } from '../telemetry/fact-metrics.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
+import { VolumeClient } from '../volumes/index.ts';
 import { dataPaths } from './data-paths.ts';
 import { imagesOf } from './images.ts';
 import { keyPrefix } from './redis.ts';
@@ -38,6 +41,7 @@ export async function createGatewayHost(
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
   const security = await gatewaySecurity(paths, durable);
   const { keys, secrets, masterKey, authorizer } = security;
+  const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
   const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
   const sandboxes = new RedisSandboxDirectory({ ...fast, nodes });
@@ -70,7 +74,13 @@ export async function createGatewayHost(
     replies,
     nodes,
     sandboxes,
-    place: placeFunction,
+    place: (spec, live) =>
+      placeFunction(
+        spec.name,
+        nodesWithVolumes(spec.volumes, (name) => volumeRecords.get(name), live),
+      ),
+    volumes: new VolumeClient({ socketPath: paths.volumeSocket }),
+    volumeRecords,
     logs,
     feed,
     metrics,
@@ -92,6 +102,7 @@ export async function createGatewayHost(
     relay,
     functions,
     ...security.services,
+    volumeRecords,
     audit,
     nodes,
     sandboxes,

@@ -87,6 +87,7 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     HEARTH_RUNTIME: config.ociRuntime,
     HEARTH_STEMS: String(config.stems),
     HEARTH_LOG_LEVEL: config.logLevel,
+    ...(config.volumeDir === undefined ? {} : { HEARTH_VOLUME_DIR: config.volumeDir }),
     ...config.openTelemetry,
     ...(config.memoryBytes === undefined ? {} : { HEARTH_MEMORY: String(config.memoryBytes) }),
   };

@@ -16,6 +16,7 @@ import type { FunctionRecord } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NodeInfo } from '../domain/node.ts';
 import type { Service } from '../domain/service.ts';
+import type { VolumeRecord } from '../domain/volume.ts';
 import { FactBus } from '../events/fact-bus.ts';
 import { FactRelay } from '../events/fact-relay.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
@@ -37,7 +38,7 @@ import { IdRanges } from '../security/id-ranges.ts';
 import { strictProfile } from '../security/strict-profile.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
-import { mountPlan } from '../volumes/mount-plan.ts';
+import { createNodeVolumes, mountPlan } from '../volumes/index.ts';
 import { Attempts } from '../worker/attempts.ts';
 import { Dispatcher } from '../worker/dispatcher.ts';
 import { InvocationRunner } from '../worker/invocation-runner.ts';
@@ -93,10 +94,25 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     cgroupsPath,
     bundlesDir: workspace.bundlesDir,
   });
+  const idRanges = new IdRanges();
+  const profile = strictProfile(process.arch);
+  const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
+  const volumes = createNodeVolumes({
+    ...durable,
+    node: node.id,
+    records: volumeRecords,
+    idRanges,
+    dir: paths.volumes,
+    operatorsDir: config.volumeDir,
+    mountsDir: workspace.volumesDir,
+    socketPath: paths.volumeSocket,
+    uid: profile.uid,
+  });
   const maker = new ContainerMaker({
     engine,
-    profile: strictProfile(process.arch),
-    idRanges: new IdRanges(),
+    profile,
+    idRanges,
+    volumes: volumes.lender,
     network,
     roots,
     tasksDir: workspace.tasksDir,
@@ -159,6 +175,8 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     relay,
     new Leftovers(engine, cgroups, facts),
     workspace,
+    volumeRecords,
+    volumes.service,
     namespaces,
     network,
     logs,

@@ -3,9 +3,11 @@ const byteFactors: Readonly<Record<string, number>> = {
   k: 1000,
   M: 1000 ** 2,
   G: 1000 ** 3,
+  T: 1000 ** 4,
   Ki: 1024,
   Mi: 1024 ** 2,
   Gi: 1024 ** 3,
+  Ti: 1024 ** 4,
 };
 
 const millisecondFactors: Readonly<Record<string, number>> = {

@@ -2,6 +2,9 @@
 export { CgroupTree, readCgroupLayout } from './cgroup-tree.ts';
 export type { Cgroup } from './cgroup.ts';
 export { hideUnifiedHierarchy } from './hybrid.ts';
+export { mountIdmapped } from './idmapped-mounts.ts';
+export { attachLoop, detachLoop, loopDevices } from './loop-devices.ts';
 export { bindMount, mount, mountOverlayReadOnly, mountShared, unmount } from './mounts.ts';
 export { NetworkNamespaces } from './network-namespaces.ts';
 export { hardLimit } from './resource-limits.ts';
+export { openUserNamespace } from './user-namespace.ts';

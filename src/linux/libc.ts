@@ -42,4 +42,15 @@ export const calls = {
     'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
   ),
   gettid: libc.func('int gettid()'),
+  // By number, the same on every architecture: older C libraries have no names for them.
+  openTree: libc.func('syscall', 'int', ['int64_t', 'int', 'str', 'unsigned int']),
+  mountSetattr: libc.func('syscall', 'int', [
+    'int64_t',
+    'int',
+    'str',
+    'unsigned int',
+    'void *',
+    'size_t',
+  ]),
+  moveMount: libc.func('syscall', 'int', ['int64_t', 'int', 'str', 'int', 'str', 'unsigned int']),
 };

@@ -1,4 +1,6 @@
 import type { ContainerMount } from '../domain/container.ts';
+import { HostError } from '../domain/errors.ts';
+import { mountPathProblems } from '../domain/mount-paths.ts';
 
 /**
  * What a sandbox sees besides its read-only root: the kernel's /proc, a /dev with nothing but what
@@ -24,6 +26,46 @@ export function mountPlan(scratchBytes: number): readonly ContainerMount[] {
       `nr_inodes=${scratchInodes(scratchBytes)}`,
     ]),
   ];
+}
+
+/** A volume as one sandbox gets it. */
+export interface VolumeView {
+  readonly mount: string;
+  /** Where the host has it mounted, with this sandbox's ids and these same flags. */
+  readonly source: string;
+  readonly readOnly: boolean;
+  readonly noexec: boolean;
+}
+
+/**
+ * The mounts of volumes, which come after the system's own. None lies in another or hides a part of
+ * the system, so that nothing is ever mounted on a path that a function can write to.
+ * @throws HostError `invalid` that lists all that is wrong.
+ */
+export function volumeMounts(views: readonly VolumeView[]): readonly ContainerMount[] {
+  const problems = mountPathProblems(views.map(({ mount }) => mount));
+  if (problems.length > 0) {
+    throw new HostError(
+      'invalid',
+      'volume.invalid_mounts',
+      `Volumes cannot be mounted like that: ${problems.join('; ')}.`,
+    );
+  }
+  return views
+    .toSorted((a, b) => (a.mount < b.mount ? -1 : 1))
+    .map(({ mount, source, readOnly, noexec }) => ({
+      destination: mount,
+      type: 'bind',
+      source,
+      options: [
+        'bind',
+        'private',
+        readOnly ? 'ro' : 'rw',
+        'nosuid',
+        'nodev',
+        ...(noexec ? ['noexec'] : []),
+      ],
+    }));
 }
 
 /** One file for every 4 KiB, the least a file with anything in it takes; 1,024 at the least. */

@@ -10,6 +10,8 @@ export class FakeSandbox implements Sandbox {
   readonly id: string;
   readonly memoryBytes: number;
   readonly gone: Promise<DestroyReason>;
+  readonly #wanted = new AbortController();
+  readonly wanted = this.#wanted.signal;
   destroyed: DestroyReason | undefined;
   readonly #gone = Promise.withResolvers<DestroyReason>();
 
@@ -21,6 +23,11 @@ export class FakeSandbox implements Sandbox {
 
   invoke(): RunningInvocation {
     return { outcome: Promise.resolve({ kind: 'ok' }), grant: () => {}, cancel: () => {} };
+  }
+
+  /** Someone else needs what it holds. */
+  want(): void {
+    this.#wanted.abort();
   }
 
   isFrozen = false;
@@ -98,6 +105,7 @@ export function fakeSpec(overrides: Partial<FunctionSpec> = {}): FunctionSpec {
     http: { auth: 'none', methods: [] },
     isolation: 'function',
     scratchBytes: 1024,
+    volumes: [],
     scaling: { max: 50, keepWarmMs: 60_000 },
     ...overrides,
   };

@@ -19,6 +19,7 @@ export function specOf(name: string, overrides: Partial<FunctionSpec> = {}): Fun
     http: { auth: 'none', methods: [] },
     isolation: 'function',
     scratchBytes: 64 * 1024 * 1024,
+    volumes: [],
     scaling: { max: 50, keepWarmMs: 600_000 },
     ...overrides,
   };

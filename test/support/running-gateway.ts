@@ -22,6 +22,7 @@ import { digestOf, recordOf, specOf, preparedImage } from './function-records.ts
 import { MemoryFactFeed } from './memory-fact-feed.ts';
 import { MemoryInvocations } from './memory-invocations.ts';
 import { MemoryRecordStore } from './memory-record-store.ts';
+import { MemoryVolumes } from './memory-volumes.ts';
 import { ScriptedWorker } from './scripted-worker.ts';
 
 export const withKey = { authorization: 'Bearer root:secret' };
@@ -36,6 +37,7 @@ export interface Answer {
 export class RunningGateway implements AsyncDisposable {
   readonly worker = new ScriptedWorker();
   beginTrace: Tracing['begin'] = () => undefined;
+  readonly volumes = new MemoryVolumes();
   readonly feed = new MemoryFactFeed();
   readonly invocations = new MemoryInvocations();
   readonly functions = new MemoryRecordStore<FunctionRecord>();
@@ -86,7 +88,9 @@ export class RunningGateway implements AsyncDisposable {
           silentNodes: [],
         }),
       },
-      place: placeFunction,
+      place: (spec, live) => placeFunction(spec.name, live),
+      volumes: this.volumes,
+      volumeRecords: this.volumes,
       feed: this.feed,
       tracing: { begin: (header) => this.beginTrace(header) },
       metrics: { contentType: 'text/plain', render: async () => 'hearth_up 1\n' },

@@ -22,9 +22,14 @@ export const scalingSchema = Type.Object(
 );
 
 export function readScaling(
-  { max = 50, keepWarm = '10m' }: Static<typeof scalingSchema>,
+  config: Static<typeof scalingSchema>,
+  isSingleWriter: boolean,
   problems: Problems,
 ): FunctionSpec['scaling'] {
+  const { max = isSingleWriter ? 1 : 50, keepWarm = '10m' } = config;
+  if (isSingleWriter && max > 1) {
+    problems.add('scaling.max: must be 1 for the single writer of a volume');
+  }
   const keepWarmMs = problems.quantity('scaling.keepWarm', keepWarm, parseDuration, ['1s', '24h']);
   return { max, keepWarmMs };
 }

@@ -27,6 +27,7 @@ describe('hearth.json', () => {
       http: undefined,
       isolation: 'function',
       scratchBytes: 67_108_864,
+      volumes: [],
       scaling: { max: 50, keepWarmMs: 600_000 },
     });
   });

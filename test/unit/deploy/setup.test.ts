@@ -13,7 +13,7 @@ const has =
   (program: string) =>
     programs.includes(program);
 const files = ['/usr/bin/python3', '/usr/share/zoneinfo/UTC', '/etc/ssl/certs/ca-certificates.crt'];
-const rest = ['redis-server', 'nft', 'tini-static', 'ip', 'unshare'];
+const rest = ['redis-server', 'nft', 'tini-static', 'ip', 'unshare', 'losetup', 'mkfs.ext4'];
 
 describe('what is missing', () => {
   test('is nothing where everything is there', () => {
@@ -22,7 +22,16 @@ describe('what is missing', () => {
   });
 
   test('is all of it on a bare machine, crun for an OCI runtime', () => {
-    const packages = ['crun', 'redis-server', 'nftables', 'tini', 'iproute2', 'util-linux'];
+    const packages = [
+      'crun',
+      'redis-server',
+      'nftables',
+      'tini',
+      'iproute2',
+      'util-linux',
+      'mount',
+      'e2fsprogs',
+    ];
     expect(missingPackages(has(...files), { forTests: false })).toEqual(packages);
     const made = ['python3', 'tzdata', 'ca-certificates'];
     expect(missingPackages(has(), { forTests: false })).toEqual([...packages, ...made]);

@@ -1,0 +1,176 @@
+import type { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { Type, type Static } from 'typebox';
+import { HostError } from '../domain/errors.ts';
+import { liveVersion, type FunctionStore } from '../domain/function.ts';
+import { can } from '../domain/principal.ts';
+import type { RecordStore } from '../domain/record-store.ts';
+import {
+  volumeDrivers,
+  type VolumeDetails,
+  type VolumeRecord,
+  type Volumes,
+} from '../domain/volume.ts';
+import { parseBytes } from '../lib/units.ts';
+import { requireRight } from './callers.ts';
+import { acceptJson } from './json-bodies.ts';
+import { forNamed, forSome } from './route-access.ts';
+
+export interface VolumeRoutesOptions {
+  readonly volumes: Volumes;
+  readonly volumeRecords: Pick<RecordStore<VolumeRecord>, 'list'>;
+  readonly functions: FunctionStore;
+}
+
+interface ByName {
+  readonly Params: { readonly name: string };
+}
+
+const strict = { additionalProperties: false };
+
+const newVolumeSchema = Type.Object(
+  {
+    name: Type.String(),
+    size: Type.Optional(Type.String({ description: 'Such as 1Gi; not for the driver `dir`.' })),
+    driver: Type.Enum([...volumeDrivers], { default: 'local' }),
+    noexec: Type.Boolean({ default: false, description: 'Nothing in it can be executed.' }),
+  },
+  strict,
+);
+const newSnapshotSchema = Type.Object({ name: Type.String() }, strict);
+const restoreSchema = Type.Object({ snapshot: Type.String() }, strict);
+const removalSchema = Type.Object({
+  force: Type.Boolean({ default: false, description: 'Also while it is in use.' }),
+});
+
+/** Management of volumes, `/v1/volumes…`. A volume's name is what a key has its rights for. */
+export function volumeRoutes(app: FastifyInstance, options: VolumeRoutesOptions): void {
+  const { volumes, volumeRecords, functions } = options;
+
+  acceptJson(app);
+  // Not read here: it goes on to the volume as it comes, however large it is.
+  app.addContentTypeParser('application/x-tar', (_request, body, done) => done(null, body));
+
+  app.post<{ Body: Static<typeof newVolumeSchema> }>(
+    '/v1/volumes',
+    { config: forSome('deploy'), schema: { body: newVolumeSchema } },
+    async (request, reply) => {
+      const { name, size, driver, noexec } = request.body;
+      requireRight(request.principal, 'deploy', name);
+      const sizeBytes = size === undefined ? undefined : sizeOf(size);
+      const record = await volumes.create({ name, sizeBytes, driver, noexec });
+      return reply.code(201).send(volumeView(record));
+    },
+  );
+
+  app.get('/v1/volumes', { config: forSome('read') }, ({ principal }) => ({
+    volumes: volumeRecords
+      .list()
+      .filter(({ name }) => can(principal, 'read', name))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map(volumeView),
+  }));
+
+  app.get<ByName>('/v1/volumes/:name', { config: forNamed('read') }, async ({ params: { name } }) =>
+    detailsView(await volumes.inspect(name), usersOf(functions, name)),
+  );
+
+  app.delete<ByName & { Querystring: Static<typeof removalSchema> }>(
+    '/v1/volumes/:name',
+    { config: forNamed('deploy'), schema: { querystring: removalSchema } },
+    async ({ params: { name }, query: { force } }, reply) => {
+      const users = usersOf(functions, name);
+      if (users.length > 0 && !force) throw usedBy(name, users);
+      await volumes.remove(name, { force });
+      return reply.code(204).send();
+    },
+  );
+
+  app.post<ByName & { Body: Static<typeof newSnapshotSchema> }>(
+    '/v1/volumes/:name/snapshots',
+    { config: forNamed('deploy'), schema: { body: newSnapshotSchema } },
+    async ({ params, body }, reply) => {
+      await volumes.snapshot(params.name, body.name);
+      return reply.code(201).send({ volume: params.name, snapshot: body.name });
+    },
+  );
+
+  app.delete<{ Params: { readonly name: string; readonly snapshot: string } }>(
+    '/v1/volumes/:name/snapshots/:snapshot',
+    { config: forNamed('deploy') },
+    async ({ params: { name, snapshot } }, reply) => {
+      await volumes.removeSnapshot(name, snapshot);
+      return reply.code(204).send();
+    },
+  );
+
+  app.post<ByName & { Body: Static<typeof restoreSchema> }>(
+    '/v1/volumes/:name/restore',
+    { config: forNamed('deploy'), schema: { body: restoreSchema } },
+    async ({ params, body }, reply) => {
+      await volumes.restore(params.name, body.snapshot);
+      return reply.code(204).send();
+    },
+  );
+
+  app.get<ByName>(
+    '/v1/volumes/:name/archive',
+    { config: forNamed('read') },
+    async ({ params: { name } }, reply) =>
+      reply.type('application/x-tar').send(await volumes.export(name)),
+  );
+
+  app.put<ByName>(
+    '/v1/volumes/:name/archive',
+    { config: forNamed('deploy') },
+    async ({ params: { name }, body }, reply) => {
+      if (body === undefined || body === null) throw noTar();
+      await volumes.import(name, body as Readable);
+      return reply.code(204).send();
+    },
+  );
+}
+
+const volumeView = ({ name, driver, sizeBytes, noexec, node, createdAt }: VolumeRecord) => ({
+  name,
+  driver,
+  sizeBytes: sizeBytes ?? null,
+  noexec,
+  node: node ?? null,
+  createdAt,
+});
+
+const detailsView = (
+  { record, usedBytes, holders, snapshots }: VolumeDetails,
+  functions: readonly string[],
+) => ({ ...volumeView(record), usedBytes, functions, holders, snapshots });
+
+/** Functions whose live version has it mounted. */
+function usersOf(functions: Pick<FunctionStore, 'list'>, volume: string): readonly string[] {
+  return functions
+    .list()
+    .filter((record) => liveVersion(record).spec.volumes.some(({ name }) => name === volume))
+    .map(({ name }) => name)
+    .toSorted();
+}
+
+function sizeOf(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes !== undefined) return bytes;
+  throw new HostError('invalid', 'volume.invalid_size', `"${text}" is not a size, such as 1Gi.`);
+}
+
+const usedBy = (name: string, users: readonly string[]): HostError =>
+  new HostError(
+    'conflict',
+    'volume.has_functions',
+    `Volume "${name}" is mounted by ${users.join(', ')}: remove them first, or force it.`,
+    { details: { functions: users } },
+  );
+
+const noTar = (): HostError =>
+  new HostError(
+    'invalid',
+    'gateway.no_tar',
+    'Send the contents as the body, a tar of type application/x-tar.',
+  );
