@@ -43,6 +43,10 @@ const testPackages = [
   { program: 'runc', name: 'runc' },
   { program: 'skopeo', name: 'skopeo' },
   { program: 'umoci', name: 'umoci' },
+  {
+    program: '/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py',
+    name: 'python3-prometheus-client',
+  },
 ];
 
 /** In the order of preference. One is enough. */

@@ -19,7 +19,7 @@ import { createEventQueues } from '../queue/index.ts';
 import { BullLaneProducer } from '../queue/lane-producer.ts';
 import { ReplyServer } from '../replies/reply-server.ts';
 import { AuditLog } from '../telemetry/audit-log.ts';
-import { FactMetrics } from '../telemetry/fact-metrics.ts';
+import { PrometheusPage } from '../telemetry/metrics/prometheus-page.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
 import { VolumeClient } from '../volumes/index.ts';
@@ -52,9 +52,9 @@ export async function createGatewayHost(
   const images = imagesOf(config);
   const relay = new FactRelay({ ...fast, bus: facts, source: `gateway/${config.hostname}` });
   const feed = new FactStream(fast);
-  const metrics = new FactMetrics();
+  const metrics = new PrometheusPage({ nodes, sandboxes, logger });
   feed.subscribe(metrics.count);
-  facts.subscribe(metrics.countAnswer);
+  facts.subscribe(metrics.countOwn);
   const { tracing, recorder } = tracesOf('hearth-gateway', config, facts, logger);
   const gateway = createGateway({
     listen: config.listen,

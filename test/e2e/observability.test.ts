@@ -1,10 +1,16 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 import { startSpanCollector, type SpanCollector } from '../support/span-collector.ts';
 
+const openMetricsReader = fileURLToPath(
+  new URL('../support/programs/read-openmetrics.py', import.meta.url),
+);
 const soon = { timeout: 20_000, interval: 20 };
 
 let collector: SpanCollector;
@@ -83,14 +89,24 @@ describe('the host tells', () => {
     }, soon);
   });
 
+  test('its metrics so that a stock parser reads them', async () => {
+    const page = await (await host.fetchWithKey('/metrics')).text();
+    const reader = spawn('/usr/bin/python3', [openMetricsReader]);
+    reader.stdin.end(page);
+    const families = await text(reader.stdout);
+    expect(families).toMatch(/^hearth_invocations counter [1-9]/m);
+    expect(families).toMatch(/^hearth_sandboxes gauge [1-9]/m);
+    expect(families).toMatch(/^hearth_invocation_duration_seconds histogram [1-9]/m);
+  });
+
   test('what happened, to who asks later', async () => {
     const response = await host.fetchWithKey('/events?type=function.deployed', {
       headers: { 'last-event-id': '0' },
     });
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    let text = '';
-    while (!text.includes('"functionName":"traced"')) text += (await reader.read()).value;
-    expect(text).toContain('"type":"dev.hearth.function.deployed"');
+    let told = '';
+    while (!told.includes('"functionName":"traced"')) told += (await reader.read()).value;
+    expect(told).toContain('"type":"dev.hearth.function.deployed"');
     await reader.cancel();
   });
 });

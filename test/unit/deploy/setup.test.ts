@@ -38,7 +38,7 @@ describe('what is missing', () => {
   });
 
   test('is more for the tests', () => {
-    const packages = ['runc', 'skopeo', 'umoci'];
+    const packages = ['runc', 'skopeo', 'umoci', 'python3-prometheus-client'];
     expect(missingPackages(has('crun', ...rest, ...files), { forTests: true })).toEqual(packages);
   });
 });

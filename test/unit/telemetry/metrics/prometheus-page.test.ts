@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { Facts, FactType, StreamedFact } from '../../../src/domain/facts.ts';
-import { FactMetrics } from '../../../src/telemetry/fact-metrics.ts';
-import { CappedLabels } from '../../../src/telemetry/capped-labels.ts';
+import type { Facts, FactType, StreamedFact } from '../../../../src/domain/facts.ts';
+import type { SandboxCensus, SandboxView } from '../../../../src/domain/sandbox-view.ts';
+import { CappedLabels } from '../../../../src/telemetry/metrics/capped-labels.ts';
+import { PrometheusPage } from '../../../../src/telemetry/metrics/prometheus-page.ts';
+import { silentLogger } from '../../../support/silent-logger.ts';
 
 function streamed<T extends FactType>(type: T, data: Facts[T]): StreamedFact {
   return { id: '1-1.0', source: 'worker/one', fact: { type, timeMs: 0, data } } as StreamedFact;
@@ -18,9 +20,22 @@ const completed = (outcome: 'ok' | 'timeout'): StreamedFact =>
     timings: { queue: 1, run: 40 },
   });
 
+const node = { id: 'node-1', hostname: 'one', memoryBytes: 4096, startedAt: '' };
+
+const newPage = (list: () => Promise<SandboxCensus> = async () => census()): PrometheusPage =>
+  new PrometheusPage({ nodes: { live: () => [node] }, sandboxes: { list }, logger: silentLogger });
+
+function census(...sandboxes: Partial<SandboxView>[]): SandboxCensus {
+  const stats = { memoryBytes: 100, pids: 7 };
+  return {
+    silentNodes: [],
+    sandboxes: sandboxes.map((sandbox) => ({ ...sandbox, stats })) as unknown as SandboxView[],
+  };
+}
+
 describe('the metrics page', () => {
   test('counts invocations by function, outcome and start, and how long they took', async () => {
-    const metrics = new FactMetrics();
+    const metrics = newPage();
     for (const fact of [completed('ok'), completed('ok'), completed('timeout')]) {
       metrics.count(fact);
     }
@@ -35,7 +50,7 @@ describe('the metrics page', () => {
   });
 
   test('counts sandboxes made and destroyed, and facts that were lost where they were', async () => {
-    const metrics = new FactMetrics();
+    const metrics = newPage();
     const sandbox = { sandboxId: 's', functionName: 'hello', version: 'sha256:00' } as const;
     metrics.count(
       streamed('sandbox.created', { ...sandbox, start: 'stem', createMs: 1, initMs: 2 }),
@@ -48,8 +63,33 @@ describe('the metrics page', () => {
     expect(page).toContain('hearth_facts_lost_total{source="worker/one"} 7');
   });
 
+  test('tells what there is when it is asked for, and nothing of what there was', async () => {
+    const looks = [
+      census(
+        { functionName: 'hello', state: 'busy' },
+        { functionName: 'hello', state: 'frozen' },
+        { state: 'starting' },
+      ),
+      census(),
+    ];
+    const metrics = newPage(async () => looks.shift() ?? census());
+    const page = await metrics.render();
+    expect(page).toContain('hearth_nodes 1');
+    expect(page).toContain('hearth_node_sandbox_memory_bytes{node="node-1"} 4096');
+    expect(page).toContain('hearth_sandboxes{state="starting"} 1');
+    expect(page).toContain('hearth_function_memory_bytes{function="hello"} 200');
+    expect(page).toContain('hearth_function_processes{function="hello"} 14');
+    expect(await metrics.render()).not.toContain('hearth_sandboxes{');
+  });
+
+  test('is there without the nodes', async () => {
+    const metrics = newPage(() => Promise.reject(new Error('Redis is away')));
+    metrics.count(completed('ok'));
+    expect(await metrics.render()).toContain('hearth_invocations_total{');
+  });
+
   test('is OpenMetrics: a type for it, and an end', async () => {
-    const metrics = new FactMetrics();
+    const metrics = newPage();
     expect(metrics.contentType).toContain('application/openmetrics-text');
     expect((await metrics.render()).trimEnd().endsWith('# EOF')).toBe(true);
   });
