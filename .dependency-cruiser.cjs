@@ -12,6 +12,7 @@ const libraryHomes = {
   esbuild: 'cli',
   commander: 'cli',
   'tar-stream': '(images|cli|gateway)',
+  'dns-packet': 'network',
   pino: 'telemetry',
   'prom-client': 'telemetry',
   '@opentelemetry': 'telemetry',

@@ -6,6 +6,7 @@ import { isName } from '../domain/ids.ts';
 import { readEntry } from './function/entry.ts';
 import { environmentSchema, readEnvironment } from './function/environment.ts';
 import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
+import { networkSchema, readNetwork } from './function/network.ts';
 import { Problems } from './function/problems.ts';
 import { readResources, resourceKeys } from './function/resources.ts';
 import { readScaling, scalingSchema } from './function/scaling.ts';
@@ -40,6 +41,7 @@ export const functionConfigSchema = Type.Object(
       }),
     ),
     volumes: Type.Optional(volumesSchema),
+    network: Type.Optional(networkSchema),
     scaling: Type.Optional(scalingSchema),
   },
   strict,
@@ -74,6 +76,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
   }
   const runtime = config.runtime ?? runtimes[0];
   const volumes = readVolumes(config.volumes ?? [], problems);
+  const network = readNetwork(config.network ?? {}, problems);
   const spec: FunctionSpec = {
     name: config.name,
     runtime,
@@ -84,6 +87,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     http: readHttpTrigger(config.triggers?.http),
     isolation: config.isolation ?? 'function',
     volumes,
+    ...(network ? { network } : {}),
     scaling: readScaling(config.scaling ?? {}, isSingleWriter(volumes), problems),
   };
   if (problems.found.length > 0) throw invalid(problems.found);

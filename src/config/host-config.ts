@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { parseBytes } from '../lib/units.ts';
+import { networkVariables, readNetworkSettings, type NetworkConfig } from './network-settings.ts';
 import { checked } from './schema-problems.ts';
 
 /** The environment variables of the host and of its command. One schema: also the documentation. */
@@ -52,6 +53,7 @@ export const hostConfigSchema = Type.Object(
         description: 'A folder that the operator mounts, for volumes of the driver `dir`.',
       }),
     ),
+    ...networkVariables,
     HEARTH_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',
       description: "The least level of the host's own log, on stderr.",
@@ -76,6 +78,7 @@ export interface HostConfig {
   readonly stems: number;
   /** For volumes of the driver `dir`; undefined: there are none. */
   readonly volumeDir: string | undefined;
+  readonly network: NetworkConfig;
   readonly logLevel: Environment['HEARTH_LOG_LEVEL'];
   readonly hostname: string;
 }
@@ -124,6 +127,9 @@ function invalid(problems: readonly string[]): HostError {
 
 function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
   const colon = environment.HEARTH_LISTEN.lastIndexOf(':');
+  const problems: string[] = [];
+  const network = readNetworkSettings(environment, problems);
+  if (problems.length > 0) throw invalid(problems);
   return {
     dataDir: resolve(environment.HEARTH_DATA),
     listen: {
@@ -136,6 +142,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     memoryBytes: parseBytes(environment.HEARTH_MEMORY ?? ''),
     stems: Number(environment.HEARTH_STEMS),
     volumeDir: environment.HEARTH_VOLUME_DIR,
+    network,
     logLevel: environment.HEARTH_LOG_LEVEL,
     hostname: hostname(),
   };

@@ -82,6 +82,7 @@ export class ContainerMaker {
       memoryBytes,
       container,
       channel,
+      network,
       taskFolder,
       pids: profile.pids,
       volumes,

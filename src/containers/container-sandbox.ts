@@ -4,6 +4,7 @@ import type { SandboxId } from '../domain/ids.ts';
 import type { FunctionError, InvocationOutcome, InvocationRequest } from '../domain/invocation.ts';
 import { initLimitMs, logLimitBytes } from '../domain/limits.ts';
 import type { LogLine } from '../domain/log.ts';
+import type { NetworkLease, NetworkSpec } from '../domain/network.ts';
 import type {
   DestroyReason,
   ResponseListener,
@@ -29,6 +30,7 @@ export interface SandboxParts {
   /** Created, and started here. */
   readonly container: Container;
   readonly channel: PreparedChannel;
+  readonly network: Pick<NetworkLease, 'connect' | 'open' | 'close'>;
   /** Where a stem gets its code; undefined where the code is in the image. */
   readonly taskFolder: TaskFolder | undefined;
   readonly pids: number;
@@ -132,6 +134,20 @@ export class ContainerSandbox implements Sandbox {
     container.update({ memoryBytes, cpu, pids });
     this.#memoryBytes = memoryBytes;
     this.#functionName = name;
+  }
+
+  /**
+   * Gives it a network, open for its handler to be loaded; whoever lets it serve closes it.
+   * @throws HostError; then it is of no use.
+   */
+  async connect(
+    spec: NetworkSpec,
+    functionName: string,
+  ): Promise<Pick<NetworkLease, 'open' | 'close'>> {
+    const { network } = this.#parts;
+    await network.connect(spec, functionName);
+    network.open();
+    return network;
   }
 
   /**

@@ -6,6 +6,7 @@ import type { InitMessage } from '../domain/sandbox-channel.ts';
 import type { PreparedVersion } from '../domain/version.ts';
 import type { ContainerMaker } from './container-maker.ts';
 import type { ContainerSandbox, LoadResult } from './container-sandbox.ts';
+import { NetworkedSandbox } from './networked-sandbox.ts';
 import type { RootMounts } from './root-mounts.ts';
 import { GuardedSandbox } from './sandbox-guard.ts';
 import type { StemPool } from './stem-pool.ts';
@@ -51,6 +52,7 @@ export class ContainerSandboxFactory implements SandboxFactory {
     const stem = this.#takeStem(version);
     const sandbox = stem ?? (await this.#fromNothing(version, signal));
     if (stem) await this.#specialise(stem, version);
+    const network = await connected(sandbox, version);
     const { failure, initMs }: LoadResult = await sandbox.load(initMessage(version), signal);
     const start = stem ? 'stem' : 'cold';
     const timings = { lease: performance.now() - started - initMs, init: initMs };
@@ -63,7 +65,8 @@ export class ContainerSandboxFactory implements SandboxFactory {
       createMs: timings.lease,
       initMs,
     });
-    return { sandbox: new GuardedSandbox(sandbox, this.#options.facts), start, timings };
+    const served = network ? new NetworkedSandbox(sandbox, network) : sandbox;
+    return { sandbox: new GuardedSandbox(served, this.#options.facts), start, timings };
   }
 
   #takeStem({ spec, image }: PreparedVersion): ContainerSandbox | undefined {
@@ -91,6 +94,17 @@ export class ContainerSandboxFactory implements SandboxFactory {
       await stem.destroy('init_failed');
       throw error;
     }
+  }
+}
+
+/** Its network, where it asks for one. @throws HostError; nothing is left of the sandbox then. */
+async function connected(sandbox: ContainerSandbox, { spec }: PreparedVersion) {
+  if (!spec.network) return undefined;
+  try {
+    return await sandbox.connect(spec.network, spec.name);
+  } catch (error) {
+    await sandbox.destroy('init_failed');
+    throw error;
   }
 }
 

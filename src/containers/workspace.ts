@@ -17,6 +17,7 @@ export class Workspace implements Service {
   readonly tasksDir: string;
   readonly namespacesDir: string;
   readonly volumesDir: string;
+  readonly addressesDir: string;
   readonly #dir: string;
   #mounted = false;
 
@@ -27,14 +28,16 @@ export class Workspace implements Service {
     this.tasksDir = join(dir, 'tasks');
     this.namespacesDir = join(dir, 'netns');
     this.volumesDir = join(dir, 'volumes');
+    this.addressesDir = join(dir, 'addresses');
   }
 
   async start(): Promise<void> {
     await mkdir(this.#dir, { recursive: true, mode: 0o711 });
     mount({ source: 'tmpfs', target: this.#dir, type: 'tmpfs', data: 'mode=0711' });
     this.#mounted = true;
-    const { rootsDir, bundlesDir, tasksDir, namespacesDir, volumesDir } = this;
-    for (const dir of [rootsDir, bundlesDir, tasksDir, namespacesDir, volumesDir]) {
+    const { rootsDir, bundlesDir, tasksDir, namespacesDir, addressesDir, volumesDir } = this;
+    const dirs = [rootsDir, bundlesDir, tasksDir, namespacesDir, addressesDir, volumesDir];
+    for (const dir of dirs) {
       await mkdir(dir, { mode: 0o711 });
     }
   }

@@ -48,6 +48,14 @@ export interface Facts {
     readonly durationMs: number;
     readonly trace?: TraceContext;
   };
+  /** A function tried to reach what it may not; told once in a while, however often it tried. */
+  'policy.denied': {
+    readonly functionName: string;
+    /** A host name, or an address. */
+    readonly target: string;
+    readonly protocol: string;
+    readonly port: number;
+  };
   'function.deployed': {
     readonly functionName: string;
     readonly version: Digest;

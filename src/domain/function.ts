@@ -1,5 +1,6 @@
 import type { AsyncSettings } from './async-settings.ts';
 import type { Digest } from './ids.ts';
+import type { NetworkSpec } from './network.ts';
 import type { RecordStore } from './record-store.ts';
 import type { VolumeMount } from './volume.ts';
 
@@ -34,6 +35,8 @@ export interface FunctionSpec {
   readonly isolation: 'function' | 'invocation';
   readonly scratchBytes: number;
   readonly volumes: readonly VolumeMount[];
+  /** Absent: a loopback interface and nothing else. */
+  readonly network?: NetworkSpec;
   /** `max` bounds the sandboxes of this function on a node; `keepWarmMs` an idle one's life. */
   readonly scaling: { readonly max: number; readonly keepWarmMs: number };
   /** Absent: the defaults. */

@@ -1,7 +1,39 @@
-/** A network namespace held for one sandbox. Dispose to give it up; what runs in it keeps it alive. */
+/** Where a function may connect to. What nobody listed is refused. */
+export interface EgressRule {
+  /** `name`: itself, or everything below it when it begins with `*.`. `range`: a CIDR range. */
+  readonly to:
+    | { readonly kind: 'name'; readonly name: string }
+    | { readonly kind: 'range'; readonly range: string }
+    | { readonly kind: 'any' };
+  readonly protocol: 'tcp' | 'udp';
+  /** Both included. A name has one port only. */
+  readonly ports: readonly [first: number, last: number];
+}
+
+/** What a function may reach over the network; both lists empty: nothing. */
+export interface NetworkSpec {
+  readonly egress: readonly EgressRule[];
+}
+
+/**
+ * A network namespace held for one sandbox. Loopback is up; there is nothing else until it is
+ * connected. Dispose to give it up; what runs in it keeps it alive.
+ */
 export interface NetworkLease extends AsyncDisposable {
-  /** A path the OCI runtime can join. Loopback is up; there is nothing else. */
+  /** A path the OCI runtime can join. */
   readonly path: string;
+  /**
+   * Gives it what one function may reach; at most once, also while something runs in it. It is
+   * closed afterwards. @throws HostError `unavailable` when it cannot be done safely.
+   */
+  connect(network: NetworkSpec, functionName: string): Promise<void>;
+  /** From here on its connections get through. Returns when that is so. Harmless when open. */
+  open(): void;
+  /**
+   * Cuts all of its connections: both ends learn of it, and nothing gets through until it is
+   * opened again. Harmless when closed or never connected.
+   */
+  close(): void;
 }
 
 export interface NetworkProvider {

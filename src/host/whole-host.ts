@@ -86,6 +86,7 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     HEARTH_LISTEN: listen,
     HEARTH_RUNTIME: config.ociRuntime,
     HEARTH_STEMS: String(config.stems),
+    ...config.network.variables,
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.volumeDir === undefined ? {} : { HEARTH_VOLUME_DIR: config.volumeDir }),
     ...config.openTelemetry,

@@ -20,13 +20,7 @@ import type { VolumeRecord } from '../domain/volume.ts';
 import { FactBus } from '../events/fact-bus.ts';
 import { FactRelay } from '../events/fact-relay.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
-import {
-  CgroupTree,
-  hideUnifiedHierarchy,
-  NetworkNamespaces,
-  readCgroupLayout,
-} from '../linux/index.ts';
-import { NamespacePool } from '../network/namespace-pool.ts';
+import { CgroupTree, hideUnifiedHierarchy, readCgroupLayout } from '../linux/index.ts';
 import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
 import { ensureNodeId } from '../orchestration/node-id.ts';
 import { SandboxAnswers } from '../orchestration/sandbox-answers.ts';
@@ -45,15 +39,13 @@ import { InvocationRunner } from '../worker/invocation-runner.ts';
 import { VersionCache } from '../worker/version-cache.ts';
 import { dataPaths } from './data-paths.ts';
 import { imagesOf } from './images.ts';
+import { workerNetwork } from './network.ts';
 import { keyPrefix } from './redis.ts';
 import { workerSecurity } from './security.ts';
 import { tracesOf } from './traces.ts';
 
 /** Where a worker mounts its own file system in memory; the host sees an empty folder. */
 const workspaceDir = '/run/hearth';
-
-/** Namespaces made ahead: a burst of so many cold starts does not wait for the kernel. */
-const readyNamespaces = 8;
 
 /** What a stem may have before it has a function; it needs a fraction of it. */
 const stemMemoryBytes = 128 * 1024 * 1024;
@@ -77,11 +69,11 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const cgroupsPath = `/hearth/${node.id}`;
   const cgroups = new CgroupTree(layout, cgroupsPath);
   const workspace = new Workspace(workspaceDir);
-  const namespaces = new NetworkNamespaces();
-  const network = new NamespacePool({
-    maker: namespaces,
-    dir: workspace.namespacesDir,
-    size: readyNamespaces,
+  const network = workerNetwork({
+    nodeId: node.id,
+    settings: config.network,
+    workspace,
+    facts,
     logger,
   });
   const logs = new FileLogStore({ dir: paths.logs });
@@ -113,7 +105,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     profile,
     idRanges,
     volumes: volumes.lender,
-    network,
+    network: network.provider,
     roots,
     tasksDir: workspace.tasksDir,
     logs: security.logs,
@@ -177,8 +169,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     workspace,
     volumeRecords,
     volumes.service,
-    namespaces,
-    network,
+    ...network.services,
     logs,
     ...security.services,
     stems,

@@ -27,6 +27,8 @@ const skeleton: LayerEntries = new Map([
   ],
   ['etc/group', text('root:x:0:\nfunction:x:1000:\n')],
   ['etc/hosts', text('127.0.0.1 localhost\n::1 localhost\n')],
+  // Where the host answers for the names that a function may reach, and nobody where there are none.
+  ['etc/resolv.conf', text('nameserver 127.0.0.53\n')],
   ['etc/nsswitch.conf', text('hosts: files dns\n')],
 ]);
 

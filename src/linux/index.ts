@@ -8,3 +8,11 @@ export { bindMount, mount, mountOverlayReadOnly, mountShared, unmount } from './
 export { NetworkNamespaces } from './network-namespaces.ts';
 export { hardLimit } from './resource-limits.ts';
 export { openUserNamespace } from './user-namespace.ts';
+export type { NetlinkSocket } from './netlink.ts';
+export {
+  changeElements,
+  takeElements,
+  type ElementChange,
+  type SetElement,
+} from './nft-elements.ts';
+export { endConnections } from './tcp-connections.ts';

@@ -17,11 +17,12 @@ const errnoNames: ReadonlyMap<number, string> = new Map(
   Object.entries(koffi.os.errno).map(([name, errno]) => [errno, name]),
 );
 
+export const errnoName = (errno: number): string => errnoNames.get(errno) ?? `errno ${errno}`;
+
 /** @throws LinuxError when a call answers less than 0. Call it right after the call: errno fades. */
 export function check(result: number, syscall: string, operands: string): number {
   if (result >= 0) return result;
-  const errno = koffi.errno();
-  const code = errnoNames.get(errno) ?? `errno ${errno}`;
+  const code = errnoName(koffi.errno());
   throw new LinuxError(`${syscall}(${operands}) failed: ${code}`, code);
 }
 
@@ -41,6 +42,8 @@ export const calls = {
   setsockopt: libc.func(
     'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
   ),
+  send: libc.func('long send(int fd, const void *bytes, size_t length, int flags)'),
+  recv: libc.func('long recv(int fd, _Out_ void *bytes, size_t length, int flags)'),
   gettid: libc.func('int gettid()'),
   // By number, the same on every architecture: older C libraries have no names for them.
   openTree: libc.func('syscall', 'int', ['int64_t', 'int', 'str', 'unsigned int']),

@@ -1,15 +1,40 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { calls, check } from './libc.ts';
-import { loopbackUp, socketConnected, socketListening } from './sockets.ts';
 import { bindMount } from './mounts.ts';
+import { openNetlink, type NetlinkProtocol } from './netlink.ts';
+import {
+  datagramSocket,
+  datagramSocketAt,
+  loopbackUp,
+  socketConnected,
+  socketListening,
+  type SocketAddress,
+} from './sockets.ts';
+import { createVeth, type VethLink } from './veth.ts';
 
 /** What the thread is asked to do; `id` comes back with the answer. */
 export type NamespaceRequest = { readonly id: number } & NamespaceTask;
 
 export type NamespaceTask =
   | { readonly task: 'create'; readonly pinPath: string }
-  | { readonly task: 'listen' | 'connect'; readonly namespace: string; readonly port: number };
+  | { readonly task: 'connect'; readonly namespace: string; readonly port: number }
+  | {
+      readonly task: 'listen' | 'datagramsAt';
+      readonly namespace: string;
+      readonly address: SocketAddress;
+    }
+  | { readonly task: 'datagrams'; readonly namespace: Place; readonly family: 4 | 6 }
+  | { readonly task: 'netlink'; readonly namespace: Place; readonly protocol: NetlinkProtocol }
+  | {
+      readonly task: 'link';
+      readonly router: Place;
+      readonly namespace: string;
+      readonly link: VethLink;
+    };
+
+/** A namespace by a path to it; undefined: the one of this process. */
+export type Place = string | undefined;
 
 /** `result` is a file descriptor of this process, or 0. */
 export type NamespaceAnswer =
@@ -38,11 +63,12 @@ function create(pinPath: string): number {
   }
 }
 
-function inside(namespace: string, makeSocket: () => number): number {
+function inside<T>(namespace: Place, act: (fd: number) => T): T {
+  if (namespace === undefined) return act(home);
   const fd = openSync(namespace, 'r');
   try {
     check(calls.setns(fd, newNetwork), 'setns', namespace);
-    return makeSocket();
+    return act(fd);
   } finally {
     goHome();
     closeSync(fd);
@@ -58,7 +84,19 @@ function perform(request: NamespaceTask): number {
     case 'create':
       return create(request.pinPath);
     case 'listen':
-      return inside(request.namespace, () => socketListening(request.port));
+      return inside(request.namespace, () => socketListening(request.address));
+    case 'datagramsAt':
+      return inside(request.namespace, () => datagramSocketAt(request.address));
+    case 'datagrams':
+      return inside(request.namespace, () => datagramSocket(request.family));
+    case 'netlink':
+      return inside(request.namespace, () => openNetlink(request.protocol));
+    case 'link':
+      createVeth(request.link, {
+        inRouter: (act) => inside(request.router, act),
+        inSandbox: (act) => inside(request.namespace, act),
+      });
+      return 0;
     case 'connect':
       return inside(request.namespace, () => socketConnected(request.port));
   }

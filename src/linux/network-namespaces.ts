@@ -5,7 +5,15 @@ import type { NamespaceSockets } from '../domain/network.ts';
 import type { Service } from '../domain/service.ts';
 import { LinuxError } from './libc.ts';
 import { unmount } from './mounts.ts';
-import type { NamespaceAnswer, NamespaceRequest, NamespaceTask } from './namespace-thread.ts';
+import type {
+  NamespaceAnswer,
+  NamespaceRequest,
+  NamespaceTask,
+  Place,
+} from './namespace-thread.ts';
+import { NetlinkSocket, netlinkProtocols } from './netlink.ts';
+import type { SocketAddress } from './sockets.ts';
+import type { VethLink } from './veth.ts';
 
 /** Makes network namespaces, and sockets inside them, in a thread of its own. */
 export class NetworkNamespaces implements Service, NamespaceSockets {
@@ -39,12 +47,39 @@ export class NetworkNamespaces implements Service, NamespaceSockets {
     await rm(pinPath, { force: true });
   }
 
-  listenIn(namespace: string, port: number): Promise<number> {
-    return this.#ask({ task: 'listen', namespace, port });
+  listenIn(namespace: string, port: number, host = '127.0.0.1'): Promise<number> {
+    return this.#ask({ task: 'listen', namespace, address: { host, port } });
   }
 
   connectIn(namespace: string, port: number): Promise<number> {
     return this.#ask({ task: 'connect', namespace, port });
+  }
+
+  /** A socket for datagrams sent to this address inside; the caller owns the descriptor. */
+  datagramsIn(namespace: string, address: SocketAddress): Promise<number> {
+    return this.#ask({ task: 'datagramsAt', namespace, address });
+  }
+
+  /** A socket for datagrams to anywhere; the caller owns the descriptor. */
+  datagramsFrom(namespace: Place, family: 4 | 6): Promise<number> {
+    return this.#ask({ task: 'datagrams', namespace, family });
+  }
+
+  /** For the kernel's packet filter; whoever gets it disposes of it. */
+  async filterSocket(namespace: Place): Promise<NetlinkSocket> {
+    const { netfilter: protocol } = netlinkProtocols;
+    return new NetlinkSocket(await this.#ask({ task: 'netlink', namespace, protocol }));
+  }
+
+  /** For listing and ending connections; whoever gets it disposes of it. */
+  async connectionsSocket(namespace: Place): Promise<NetlinkSocket> {
+    const { sockDiag: protocol } = netlinkProtocols;
+    return new NetlinkSocket(await this.#ask({ task: 'netlink', namespace, protocol }));
+  }
+
+  /** Joins the router's namespace and a sandbox's; the link is gone when either of them is. */
+  async link(router: Place, namespace: string, link: VethLink): Promise<void> {
+    await this.#ask({ task: 'link', router, namespace, link });
   }
 
   #ask(task: NamespaceTask): Promise<number> {

@@ -1,7 +1,11 @@
 import { join } from 'node:path';
 import type { Logger } from '../domain/logger.ts';
-import type { NetworkLease, NetworkProvider } from '../domain/network.ts';
 import type { Service } from '../domain/service.ts';
+
+/** A namespace held for one sandbox. */
+export interface NamespaceLease extends AsyncDisposable {
+  readonly path: string;
+}
 
 /** Makes and removes network namespaces that are pinned to a path. */
 export interface NamespaceMaker {
@@ -22,7 +26,7 @@ export interface NamespacePoolOptions {
  * Network namespaces made ahead. Each serves one sandbox and is then removed: a socket that
  * outlived its sandbox can never meet the next one.
  */
-export class NamespacePool implements NetworkProvider, Service {
+export class NamespacePool implements Service {
   readonly name = 'network namespace pool';
   readonly #options: NamespacePoolOptions;
   readonly #ready: string[] = [];
@@ -48,7 +52,7 @@ export class NamespacePool implements NetworkProvider, Service {
     await Promise.all(paths.map((path) => this.#options.maker.remove(path)));
   }
 
-  async lease(): Promise<NetworkLease> {
+  async lease(): Promise<NamespaceLease> {
     const path = this.#ready.shift() ?? (await this.#make());
     this.#leased.add(path);
     this.#fill();

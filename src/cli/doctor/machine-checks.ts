@@ -23,6 +23,10 @@ export function machineChecks(dataDir: string): readonly Check[] {
     { name: 'OCI runtime', run: checkOciRuntime },
     { name: 'init', run: checkInit },
     { name: 'nftables', run: checkNftables },
+    {
+      name: 'forwarding',
+      run: async () => checkForwarding(await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8')),
+    },
     { name: 'Redis', run: checkRedis },
     { name: 'disk', run: () => checkDisk(dataDir) },
   ];
@@ -98,6 +102,14 @@ async function checkNftables(): Promise<CheckResult> {
   }
   await exec('nft', ['list', 'tables']);
   return { status: 'ok', found: version };
+}
+
+/** Only functions that connect to the network need it. */
+export function checkForwarding(text: string): CheckResult {
+  if (text.trim() === '1') return { status: 'ok', found: 'on' };
+  const remedy =
+    'for functions with network.egress: sysctl -w net.ipv4.ip_forward=1 (nothing to do where HEARTH_NETWORK_NAMESPACE is set)';
+  return { status: 'warn', found: 'off', remedy };
 }
 
 async function checkRedis(): Promise<CheckResult> {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isAtLeast, runChecks } from '../../../src/cli/doctor/check.ts';
 import {
   checkCgroups,
+  checkForwarding,
   checkKernel,
   checkRights,
   judgeOciRuntime,
@@ -28,6 +29,14 @@ describe('the doctor', () => {
     expect(checkKernel('darwin', '23.0.0').remedy).toContain('Linux');
     expect(checkRights(0).status).toBe('ok');
     expect(checkRights(1000).remedy).toContain('root');
+  });
+
+  test('says how to let functions reach the network, and that it is not needed for others', () => {
+    expect(checkForwarding('1\n').status).toBe('ok');
+    expect(checkForwarding('0\n')).toMatchObject({
+      status: 'warn',
+      remedy: expect.stringContaining('net.ipv4.ip_forward=1'),
+    });
   });
 
   test('knows the kinds of cgroups and names the controllers that are missing', () => {

@@ -1,0 +1,33 @@
+import { Type, type Static } from 'typebox';
+import type { EgressRule, NetworkSpec } from '../../domain/network.ts';
+import { parseEgressEntry } from './egress-entry.ts';
+import type { Problems } from './problems.ts';
+import { strict } from './strict.ts';
+
+export const networkSchema = Type.Object(
+  {
+    egress: Type.Optional(
+      Type.Array(Type.String(), {
+        default: [],
+        maxItems: 100,
+        description:
+          'Where it may connect to: `host:port`, `CIDR:port` or `*:port`, TCP or `/udp`.',
+      }),
+    ),
+  },
+  strict,
+);
+
+/** Undefined where the function wants no network: then there is none. */
+export function readNetwork(
+  { egress = [] }: Static<typeof networkSchema>,
+  problems: Problems,
+): NetworkSpec | undefined {
+  const rules = egress.flatMap((entry, i): EgressRule[] => {
+    const rule = parseEgressEntry(entry);
+    if (typeof rule !== 'string') return [rule];
+    problems.add(`network.egress.${i}: "${entry}" ${rule}`);
+    return [];
+  });
+  return rules.length === 0 ? undefined : { egress: rules };
+}

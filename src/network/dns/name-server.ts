@@ -1,0 +1,127 @@
+import {
+  AUTHORITATIVE_ANSWER,
+  decode,
+  encode,
+  RECURSION_AVAILABLE,
+  RECURSION_DESIRED,
+  type Question,
+} from 'dns-packet';
+import type { EgressRule } from '../../domain/network.ts';
+import type { IpFamily } from '../../lib/ip-range.ts';
+import { judgeName, type AllowedPort } from '../egress-policy.ts';
+import type { Resolver } from './resolver.ts';
+
+export interface NameServerOptions {
+  readonly rules: readonly EgressRule[];
+  readonly resolver: Pick<Resolver, 'resolve'>;
+  /** Those for which the sandbox has an address. */
+  readonly families: readonly IpFamily[];
+  /** Does an invocation run? Nobody else has anything to ask. */
+  readonly isOpen: () => boolean;
+  /** Addresses that stay out of reach, whatever a name says. */
+  readonly isBlocked: (address: string) => boolean;
+  /** Lets the sandbox connect there; called before it learns of the addresses. */
+  readonly permit: (
+    addresses: readonly string[],
+    ports: readonly AllowedPort[],
+    ttlSeconds: number,
+  ) => void;
+  readonly onRefused: (name: string, why: 'name' | 'address') => void;
+  readonly now: () => number;
+}
+
+const codes = { none: 0, formatError: 1, failed: 2, notFound: 3, refused: 5 } as const;
+const familyOfType: Readonly<Record<string, IpFamily>> = { A: 4, AAAA: 6 };
+const namePattern = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+
+/** Of one sandbox. */
+const questionsPerSecond = 100;
+const openQuestionsLimit = 64;
+
+/**
+ * Answers one sandbox's questions: only names that its function may connect to exist, and only
+ * addresses that it may reach are told. Nothing of a question for another name leaves the machine.
+ */
+export class NameServer {
+  readonly #options: NameServerOptions;
+  #open = 0;
+  #tokens = questionsPerSecond;
+  #filledMs: number;
+
+  constructor(options: NameServerOptions) {
+    this.#options = options;
+    this.#filledMs = options.now();
+  }
+
+  /** The answer to one message; none to what is no question. Never rejects. */
+  async answer(message: Buffer): Promise<Buffer | undefined> {
+    const query = parsedQuery(message);
+    if (!query) return undefined;
+    const { id, question } = query;
+    if (!this.#options.isOpen() || !this.#admit()) return reply(id, question, codes.refused);
+    this.#open += 1;
+    try {
+      return await this.#resolve(id, question);
+    } catch {
+      return reply(id, question, codes.failed); // the resolver's; the function may ask again
+    } finally {
+      this.#open -= 1;
+    }
+  }
+
+  async #resolve(id: number, question: Question): Promise<Buffer> {
+    const { rules, resolver, families, permit, onRefused } = this.#options;
+    const name = question.name.toLowerCase();
+    const verdict = judgeName(rules, name);
+    if (!verdict.isAllowed || !namePattern.test(name)) {
+      onRefused(name, 'name');
+      return reply(id, question, codes.notFound);
+    }
+    const family = familyOfType[question.type];
+    if (family === undefined || !families.includes(family)) return reply(id, question, codes.none);
+    const { exists, addresses, ttlSeconds } = await resolver.resolve(name, family);
+    if (!exists) return reply(id, question, codes.notFound);
+    const reachable = addresses.filter((address) => !this.#options.isBlocked(address));
+    if (reachable.length < addresses.length) onRefused(name, 'address');
+    permit(reachable, verdict.ports, ttlSeconds);
+    return reply(id, question, codes.none, reachable, ttlSeconds);
+  }
+
+  /** Some a second, and some at once. */
+  #admit(): boolean {
+    const nowMs = this.#options.now();
+    const gained = ((nowMs - this.#filledMs) / 1000) * questionsPerSecond;
+    this.#tokens = Math.min(questionsPerSecond, this.#tokens + gained);
+    this.#filledMs = nowMs;
+    if (this.#tokens < 1 || this.#open >= openQuestionsLimit) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}
+
+function parsedQuery(message: Buffer): { id: number; question: Question } | undefined {
+  try {
+    const { type, id = 0, questions = [] } = decode(message);
+    const [question] = questions;
+    return type === 'query' && question && questions.length === 1 ? { id, question } : undefined;
+  } catch {
+    return undefined; // whatever it is, it is no question
+  }
+}
+
+function reply(
+  id: number,
+  question: Question,
+  code: number,
+  addresses: readonly string[] = [],
+  ttl = 0,
+): Buffer {
+  const type = question.type === 'AAAA' ? 'AAAA' : 'A';
+  return encode({
+    type: 'response',
+    id,
+    flags: AUTHORITATIVE_ANSWER | RECURSION_DESIRED | RECURSION_AVAILABLE | code,
+    questions: [question],
+    answers: addresses.map((data) => ({ type, name: question.name, ttl, data })),
+  });
+}

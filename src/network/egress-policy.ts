@@ -1,0 +1,34 @@
+import type { EgressRule } from '../domain/network.ts';
+
+/** Where a host name may be connected to: one element of the packet filter for each. */
+export interface AllowedPort {
+  readonly protocol: EgressRule['protocol'];
+  readonly port: number;
+}
+
+/** What the rules say of a host name. */
+export interface NameVerdict {
+  /** May it be resolved at all? What may not be, would carry data out. */
+  readonly isAllowed: boolean;
+  /** Reachable at the addresses that it resolves to. */
+  readonly ports: readonly AllowedPort[];
+}
+
+/** `name` is in lower case, without a dot at its end. */
+export function judgeName(rules: readonly EgressRule[], name: string): NameVerdict {
+  const ports = rules.flatMap(({ to, protocol, ports: [port] }) =>
+    to.kind === 'name' && matches(to.name, name) ? [{ protocol, port }] : [],
+  );
+  // POLICY: whoever may connect to every address may also look up every name.
+  const isAllowed = ports.length > 0 || rules.some(({ to }) => to.kind === 'any');
+  return { isAllowed, ports };
+}
+
+/** Do the rules need names to be resolved? */
+export function needsNames(rules: readonly EgressRule[]): boolean {
+  return rules.some(({ to }) => to.kind !== 'range');
+}
+
+function matches(pattern: string, name: string): boolean {
+  return pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) : name === pattern;
+}

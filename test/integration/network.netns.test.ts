@@ -1,0 +1,258 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parseEgressEntry } from '../../src/config/function/egress-entry.ts';
+import type { EgressRule } from '../../src/domain/network.ts';
+import { parseIpRange, type IpRange } from '../../src/lib/ip-range.ts';
+import { Egress } from '../../src/network/egress.ts';
+import { NamespacePool } from '../../src/network/namespace-pool.ts';
+import type { NetworkSettings } from '../../src/network/node-network.ts';
+import { SandboxNetworks } from '../../src/network/sandbox-networks.ts';
+import {
+  forbiddenAddresses,
+  nameServer,
+  publicAddress,
+  startFakeInternet,
+  type FakeInternet,
+} from '../support/fake-internet.ts';
+import { enterNetwork, type NetworkSandbox } from '../support/network-sandbox.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+
+let internet: FakeInternet;
+beforeAll(async () => {
+  internet = await startFakeInternet();
+});
+afterAll(() => internet?.[Symbol.asyncDispose]());
+
+const ranges = (...texts: string[]): IpRange[] =>
+  texts.map((text) => {
+    const range = parseIpRange(text);
+    if (!range) throw new TypeError(text);
+    return range;
+  });
+
+const rulesOf = (entries: readonly string[]): EgressRule[] =>
+  entries.map((entry) => {
+    const rule = parseEgressEntry(entry);
+    if (typeof rule === 'string') throw new TypeError(rule);
+    return rule;
+  });
+
+interface Node extends AsyncDisposable {
+  readonly table: string;
+  readonly denied: object[];
+  /** A sandbox of a function with these entries, open unless told otherwise. */
+  sandbox(
+    entries: readonly string[],
+    options?: { readonly open: boolean },
+  ): Promise<NetworkSandbox>;
+}
+
+let nodes = 0;
+
+/** The network of one worker node, in the fake internet's router. */
+async function startNode(settings: Partial<NetworkSettings> = {}): Promise<Node> {
+  await using stack = new AsyncDisposableStack();
+  const { namespaces, dir } = internet;
+  const nodeId = `${(nodes += 1)}`.padStart(6, 'a').padEnd(32, '0');
+  const [pins, addressesDir] = ['pins', 'addresses'].map((name) => join(dir, `${name}-${nodeId}`));
+  for (const path of [pins, addressesDir]) await mkdir(path!);
+  const denied: object[] = [];
+  const egress = new Egress({
+    nodeId,
+    namespaces,
+    addressesDir: addressesDir!,
+    facts: { publish: (_, data) => void denied.push(data) },
+    logger: silentLogger,
+    settings: {
+      namespace: internet.router,
+      ranges: ranges('198.18.0.0/24', 'fd68::/64'),
+      excepted: [],
+      denied: [],
+      nameServers: [nameServer],
+      ...settings,
+    },
+  });
+  const pool = new NamespacePool({ maker: namespaces, dir: pins!, size: 2, logger: silentLogger });
+  await pool.start();
+  stack.defer(() => pool.stop());
+  await egress.start();
+  stack.defer(() => egress.stop());
+  const networks = new SandboxNetworks(pool, egress);
+  const resources = stack.move();
+  return {
+    table: `hearth_${nodeId.slice(0, 16)}`,
+    denied,
+    sandbox: async (entries, { open } = { open: true }) => {
+      const network = await networks.lease();
+      await network.connect({ egress: rulesOf(entries) }, 'tested');
+      if (open) network.open();
+      return await enterNetwork(network);
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+describe('a sandbox with egress', () => {
+  let node: Node;
+  beforeAll(async () => {
+    node = await startNode();
+  });
+  afterAll(() => node?.[Symbol.asyncDispose]());
+
+  test('reaches the ranges and ports that its function lists, as one address of the node', async () => {
+    await using sandbox = await node.sandbox([
+      '203.0.113.0/24:443',
+      '[2001:db8::/64]:443',
+      '203.0.113.9:123/udp',
+    ]);
+    expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
+    expect(await sandbox.ask('dial', publicAddress[6], '443')).toBe('hello 2001:db8:1::1');
+    expect(await sandbox.ask('datagram', publicAddress[4], '123')).toBe('pong');
+    expect(await sandbox.ask('dial', publicAddress[4], '80')).toBe('ECONNREFUSED');
+    expect(await sandbox.ask('dial', publicAddress[6], '80')).toBe('ECONNREFUSED');
+  });
+
+  test('reaches names that its function lists, and learns of no other', async () => {
+    await using sandbox = await node.sandbox(['api.example.com:443', '*.example.com:80']);
+    expect(await sandbox.ask('resolve4', 'API.example.com')).toBe(publicAddress[4]);
+    expect(await sandbox.ask('resolve6', 'api.example.com')).toBe(publicAddress[6]);
+    expect(await sandbox.ask('resolve4', 'alias.example.com')).toBe(publicAddress[4]);
+    expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
+    expect(await sandbox.ask('dial', publicAddress[6], '443')).toBe('hello 2001:db8:1::1');
+    expect(await sandbox.ask('dial', publicAddress[4], '80')).toBe('hello 192.0.2.1');
+    expect(await sandbox.ask('dial', publicAddress[4], '8443')).toBe('ECONNREFUSED');
+    expect(await sandbox.ask('resolve4', 'nothing.example.com')).toBe('ENOTFOUND');
+    expect(await sandbox.ask('resolve4', 'c2VjcmV0.evil.test')).toBe('ENOTFOUND');
+    expect(await sandbox.ask('text', 'api.example.com')).toBe('ENODATA');
+    expect(internet.events().filter((event) => event.includes('evil.test'))).toEqual([]);
+  });
+
+  test('cannot reach the address of a name before it has asked, nor what a name must not mean', async () => {
+    await using sandbox = await node.sandbox(['rebind.example.com:80', '*.example.org:443']);
+    expect(await sandbox.ask('dial', publicAddress[4], '80')).toBe('ECONNREFUSED');
+    expect(await sandbox.ask('resolve4', 'rebind.example.com')).toBe(publicAddress[4]);
+    expect(await sandbox.ask('dial', publicAddress[4], '80')).toBe('hello 192.0.2.1');
+    expect(await sandbox.ask('dial', '169.254.169.254', '80')).toBe('ECONNREFUSED');
+  });
+
+  test('reaches nothing that is always blocked, whatever its function lists', async () => {
+    await using sandbox = await node.sandbox([
+      '*:80',
+      '0.0.0.0/0:80',
+      '[::/0]:80',
+      '169.254.169.254:80',
+    ]);
+    expect(await sandbox.ask('dial', publicAddress[4], '80')).toBe('hello 192.0.2.1');
+    for (const address of forbiddenAddresses) {
+      expect([address, await sandbox.ask('dial', address, '80')]).toEqual([
+        address,
+        'ECONNREFUSED',
+      ]);
+    }
+  });
+
+  test('reaches no other sandbox', async () => {
+    await using one = await node.sandbox(['0.0.0.0/0:*', '[::/0]:*']);
+    await using other = await node.sandbox(['0.0.0.0/0:*', '[::/0]:*']);
+    for (const sandbox of [one, other]) expect(await sandbox.ask('serve', '80')).toBe('serving');
+    for (const family of ['IPv4', 'IPv6']) {
+      const address = await other.ask('address', family);
+      expect(await other.ask('dial', address, '80')).toContain('hello');
+      expect(await one.ask('dial', address, '80')).toBe('ECONNREFUSED');
+    }
+  });
+
+  test('cannot speak for another address', async () => {
+    await using sandbox = await node.sandbox(['0.0.0.0/0:443']);
+    sandbox.run('ip', 'address', 'add', '198.51.100.7/32', 'dev', 'lo');
+    expect(await sandbox.ask('dial', publicAddress[4], '443', '198.51.100.7')).toBe('silence');
+    expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
+  });
+
+  test('reaches nothing while it is closed, and asks for no names', async () => {
+    await using sandbox = await node.sandbox(['*:443'], { open: false });
+    expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('ECONNREFUSED');
+    expect(await sandbox.ask('resolve4', 'api.example.com')).toBe('EREFUSED');
+    sandbox.network.open();
+    expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
+  });
+
+  test('loses its connections, at both ends, when the invocation is over', async () => {
+    await using sandbox = await node.sandbox(['*:8443']);
+    expect(await sandbox.ask('dial', publicAddress[4], '8443')).toBe('hello 192.0.2.1');
+    sandbox.network.close();
+    await sandbox.hears('broken');
+    await vi.waitUntil(() => internet.events().includes('closed 8443 by a reset'));
+    sandbox.network.open();
+    expect(await sandbox.ask('dial', publicAddress[4], '8443')).toBe('hello 192.0.2.1');
+  });
+
+  test('tells what it was refused, once', async () => {
+    node.denied.length = 0;
+    await using sandbox = await node.sandbox(['api.example.com:443']);
+    for (let i = 0; i < 3; i++) await sandbox.ask('dial', '10.9.9.9', '5432');
+    await sandbox.ask('resolve4', 'leak.evil.test');
+    await vi.waitUntil(() => node.denied.length >= 2, { timeout: 20_000 });
+    expect(node.denied).toEqual(
+      expect.arrayContaining([
+        { functionName: 'tested', target: 'leak.evil.test', protocol: 'dns', port: 53 },
+        { functionName: 'tested', target: '10.9.9.9', protocol: 'tcp', port: 5432 },
+      ]),
+    );
+  });
+});
+
+describe('the network of a node', () => {
+  test('opens to what the operator excepts, and closes to what the operator denies', async () => {
+    await using node = await startNode({
+      excepted: ranges('10.9.9.0/24'),
+      denied: ranges('203.0.113.0/24'),
+    });
+    await using sandbox = await node.sandbox(['0.0.0.0/0:80']);
+    expect(await sandbox.ask('dial', '10.9.9.9', '80')).toBe('hello 192.0.2.1');
+    expect(await sandbox.ask('dial', publicAddress[4], '80')).toBe('ECONNREFUSED');
+  });
+
+  test('leaves other tables and interfaces alone, and nothing behind', async () => {
+    internet.inRouter('nft', 'add table inet somebody_else');
+    const before = [
+      internet.inRouter('nft', 'list', 'ruleset'),
+      internet.inRouter('ip', '-o', 'link'),
+    ];
+    const node = await startNode();
+    const sandbox = await node.sandbox(['*:443']);
+    expect(internet.inRouter('nft', 'list', 'tables')).toContain(node.table);
+    await sandbox[Symbol.asyncDispose]();
+    await node[Symbol.asyncDispose]();
+    await vi.waitUntil(() => internet.inRouter('ip', '-o', 'link') === before[1]);
+    expect(internet.inRouter('nft', 'list', 'ruleset')).toBe(before[0]);
+  });
+
+  test('is rebuilt after somebody has flushed all rules; whoever was connected gets nothing through', async () => {
+    await using node = await startNode();
+    await using before = await node.sandbox(['*:443'], { open: false });
+    internet.inRouter('nft', 'flush', 'ruleset');
+    expect(() => before.network.open()).toThrow(
+      expect.objectContaining({ reason: 'network.rules_lost' }),
+    );
+    await using after = await node.sandbox(['*:443']);
+    expect(await after.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
+    expect(await before.ask('dial', publicAddress[4], '443')).not.toContain('hello');
+  });
+
+  test('is refused where its addresses are in use, and where packets are not passed on', async () => {
+    await using clashing = await startNode({ ranges: ranges('192.0.2.0/25') });
+    await expect(clashing.sandbox(['*:443'])).rejects.toMatchObject({
+      reason: 'network.range_in_use',
+      message: expect.stringContaining('192.0.2.1/24 of up0'),
+    });
+    const still = join(internet.dir, 'still');
+    await internet.namespaces.create(still);
+    await using isolated = await startNode({ namespace: still });
+    await expect(isolated.sandbox(['*:443'])).rejects.toMatchObject({
+      reason: 'network.not_forwarding',
+    });
+    await internet.namespaces.remove(still);
+  });
+});

@@ -1,0 +1,66 @@
+/** What a function could do, run inside a sandbox's namespace: commands on stdin, events on stdout. */
+import { createSocket } from 'node:dgram';
+import { Resolver } from 'node:dns/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { createInterface } from 'node:readline';
+
+const resolver = new Resolver({ timeout: 5000, tries: 1 });
+resolver.setServers(['127.0.0.53']);
+const say = (event: string) => process.stdout.write(`${event}\n`);
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error);
+
+let kept: Socket | undefined;
+
+/** The greeting of a server, or why there is none. Kept open until the next connection. */
+function dial(host: string, port: number, localAddress?: string): Promise<string> {
+  kept
+    ?.removeAllListeners()
+    .on('error', () => {})
+    .destroy();
+  const socket = connect({ host, port, ...(localAddress ? { localAddress } : {}) });
+  kept = socket;
+  socket.setTimeout(2000, () => socket.destroy(Object.assign(new Error(), { code: 'silence' })));
+  return new Promise((resolve) => {
+    socket.once('data', (bytes) => {
+      resolve(bytes.toString().trim());
+      socket.setTimeout(0);
+      socket.on('data', (echo) => say(`echo ${echo.toString().trim()}`));
+      socket.on('close', () => say('broken'));
+    });
+    socket.on('error', (error) => resolve(codeOf(error)));
+  });
+}
+
+function datagram(host: string, port: number): Promise<string> {
+  const socket = createSocket('udp4');
+  return new Promise<string>((resolve) => {
+    socket.on('message', (bytes) => resolve(bytes.toString()));
+    socket.on('error', (error) => resolve(codeOf(error)));
+    socket.connect(port, host, () => socket.send('pong'));
+  }).finally(() => socket.close());
+}
+
+const commands: Record<string, (...args: string[]) => Promise<string>> = {
+  dial: (host = '', port = '', from?: string) => dial(host, Number(port), from),
+  datagram: (host = '', port = '') => datagram(host, Number(port)),
+  resolve4: (name = '') => resolver.resolve4(name).then((found) => found.join(','), codeOf),
+  resolve6: (name = '') => resolver.resolve6(name).then((found) => found.join(','), codeOf),
+  text: (name = '') => resolver.resolveTxt(name).then((found) => found.join(','), codeOf),
+  address: async (family = '') =>
+    networkInterfaces()['eth0']?.find((info) => info.family === family)?.address ?? 'none',
+  serve: (port = '') =>
+    new Promise((resolve) => {
+      const server = createServer((socket) => socket.on('error', () => {}).write('hello\n'));
+      server.listen(Number(port), '::', () => resolve('serving'));
+    }),
+  send: async (words = '') => {
+    kept?.write(`${words}\n`);
+    return 'sent';
+  },
+};
+
+for await (const line of createInterface(process.stdin)) {
+  const [name = '', ...args] = line.split(' ');
+  say(`answer ${await commands[name]?.(...args)}`);
+}

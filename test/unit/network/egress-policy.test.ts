@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import type { EgressRule } from '../../../src/domain/network.ts';
+import { judgeName, needsNames } from '../../../src/network/egress-policy.ts';
+
+const rule = (to: EgressRule['to'], port: number): EgressRule => ({
+  to,
+  protocol: 'tcp',
+  ports: [port, port],
+});
+const named = (name: string, port = 443) => rule({ kind: 'name', name }, port);
+const ranged = rule({ kind: 'range', range: '203.0.113.0/24' }, 443);
+const any = rule({ kind: 'any' }, 443);
+
+test.each([
+  [[named('a.example.com')], 'a.example.com', [443]],
+  [[named('a.example.com')], 'b.a.example.com', undefined],
+  [[named('a.example.com')], 'xa.example.com', undefined],
+  [[named('*.example.com')], 'a.example.com', [443]],
+  [[named('*.example.com')], 'b.a.example.com', [443]],
+  [[named('*.example.com')], 'example.com', undefined],
+  [[named('*.example.com')], 'badexample.com', undefined],
+  [[named('*.example.com', 80), named('a.example.com')], 'a.example.com', [80, 443]],
+  [[ranged], 'a.example.com', undefined],
+  [[any], 'a.example.com', []],
+])('%j makes %s resolvable for the ports %j', (rules, name, ports) => {
+  const verdict = judgeName(rules, name);
+  expect(verdict.isAllowed).toBe(ports !== undefined);
+  expect(verdict.ports.map(({ port }) => port)).toEqual(ports ?? []);
+});
+
+test('names are needed where a rule has one, or allows all', () => {
+  expect([[named('a.example.com')], [any], [ranged], []].map(needsNames)).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+});

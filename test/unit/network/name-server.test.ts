@@ -1,0 +1,101 @@
+import { decode, encode, type Answer } from 'dns-packet';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { EgressRule } from '../../../src/domain/network.ts';
+import { NameServer } from '../../../src/network/dns/name-server.ts';
+import type { Resolved } from '../../../src/network/dns/resolver.ts';
+
+const rules: EgressRule[] = [
+  { to: { kind: 'name', name: 'api.example.com' }, protocol: 'tcp', ports: [443, 443] },
+];
+const resolve = vi.fn<(name: string, family: 4 | 6) => Promise<Resolved>>();
+const permit = vi.fn();
+const onRefused = vi.fn();
+let isOpen: boolean;
+let nowMs: number;
+let server: NameServer;
+beforeEach(() => {
+  vi.resetAllMocks();
+  resolve.mockResolvedValue({
+    exists: true,
+    addresses: ['203.0.113.9', '10.0.0.1'],
+    ttlSeconds: 30,
+  });
+  isOpen = true;
+  nowMs = 0;
+  server = new NameServer({
+    rules,
+    resolver: { resolve },
+    families: [4],
+    isOpen: () => isOpen,
+    isBlocked: (address) => address.startsWith('10.'),
+    permit,
+    onRefused,
+    now: () => nowMs,
+  });
+});
+
+async function ask(name: string, type: 'A' | 'AAAA' | 'TXT' = 'A') {
+  const answer = await server.answer(encode({ type: 'query', id: 7, questions: [{ name, type }] }));
+  const { id, rcode, answers } = decode(answer!) as ReturnType<typeof decode> & {
+    rcode: string;
+    answers: (Answer & { data: string; ttl: number })[];
+  };
+  expect(id).toBe(7);
+  return { rcode, answers };
+}
+
+describe('the name server of a sandbox', () => {
+  test('answers for a name that may be reached, after letting it be reached', async () => {
+    const { rcode, answers } = await ask('API.example.com');
+    expect(rcode).toBe('NOERROR');
+    expect(answers).toMatchObject([
+      { type: 'A', name: 'API.example.com', data: '203.0.113.9', ttl: 30 },
+    ]);
+    expect(permit).toHaveBeenCalledExactlyOnceWith(
+      ['203.0.113.9'],
+      [{ protocol: 'tcp', port: 443 }],
+      30,
+    );
+    expect(onRefused).toHaveBeenCalledExactlyOnceWith('api.example.com', 'address');
+  });
+
+  test('asks nobody about other names', async () => {
+    expect((await ask('c2VjcmV0.evil.test')).rcode).toBe('NXDOMAIN');
+    expect((await ask('c2VjcmV0.api.example.com')).rcode).toBe('NXDOMAIN');
+    expect(resolve).not.toHaveBeenCalled();
+    expect(onRefused).toHaveBeenCalledWith('c2vjcmv0.evil.test', 'name');
+  });
+
+  test('asks nobody about anything but addresses the sandbox could use', async () => {
+    for (const type of ['TXT', 'AAAA'] as const) {
+      expect(await ask('api.example.com', type)).toEqual({ rcode: 'NOERROR', answers: [] });
+    }
+    expect(resolve).not.toHaveBeenCalled();
+  });
+
+  test('refuses while no invocation runs', async () => {
+    isOpen = false;
+    expect((await ask('api.example.com')).rcode).toBe('REFUSED');
+    expect(resolve).not.toHaveBeenCalled();
+  });
+
+  test('says when it could not find out', async () => {
+    resolve.mockRejectedValue(new Error('no answer'));
+    expect((await ask('api.example.com')).rcode).toBe('SERVFAIL');
+  });
+
+  test('answers so many questions a second, and refuses the rest', async () => {
+    const codes: string[] = [];
+    for (let i = 0; i < 150; i++) codes.push((await ask('other.example.com')).rcode);
+    expect(codes.filter((code) => code === 'REFUSED')).toHaveLength(50);
+    nowMs = 1000;
+    expect((await ask('other.example.com')).rcode).toBe('NXDOMAIN');
+  });
+
+  test('is silent to what is no question', async () => {
+    const answer = encode({ type: 'response', id: 1, questions: [{ name: 'a', type: 'A' }] });
+    for (const message of [Buffer.alloc(0), Buffer.from('GET / HTTP/1.1'), answer]) {
+      expect(await server.answer(message)).toBeUndefined();
+    }
+  });
+});
