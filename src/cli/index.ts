@@ -18,6 +18,7 @@ import { secretCommand } from './commands/secret.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { trafficCommand } from './commands/traffic.ts';
 import { upCommand } from './commands/up.ts';
+import { usageCommand } from './commands/usage.ts';
 import { versionsCommand } from './commands/versions.ts';
 import { volumeCommand } from './commands/volume.ts';
 import type { CommandContext } from './context.ts';
@@ -68,6 +69,7 @@ function program(context: CommandContext): Command {
     logsCommand,
     eventsCommand,
     rmCommand,
+    usageCommand,
     keyCommand,
     secretCommand,
     sandboxCommand,

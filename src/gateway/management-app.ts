@@ -26,6 +26,7 @@ import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts
 import { forAnyone, guardRoutes } from './route-access.ts';
 import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
 import { sandboxRoutes, type SandboxRoutesOptions } from './sandbox-routes.ts';
+import { usageRoutes, type UsageRoutesOptions } from './usage-routes.ts';
 import { volumeRoutes, type VolumeRoutesOptions } from './volume-routes.ts';
 
 export interface ManagementAppOptions
@@ -38,6 +39,7 @@ export interface ManagementAppOptions
     SecretRoutesOptions,
     SandboxRoutesOptions,
     RegistryRoutesOptions,
+    UsageRoutesOptions,
     VolumeRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
@@ -88,6 +90,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   });
   app.register(async (scope) => functionRoutes(scope, options));
   app.register(async (scope) => versionRoutes(scope, options));
+  app.register(async (scope) => usageRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => invocationRecordRoutes(scope, options));

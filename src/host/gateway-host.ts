@@ -24,6 +24,7 @@ import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
 import { VolumeClient } from '../volumes/index.ts';
 import { dataPaths } from './data-paths.ts';
+import { RedisUsageLedger } from '../telemetry/usage/redis-usage-ledger.ts';
 import { imagesOf } from './images.ts';
 import { keyPrefix } from './redis.ts';
 import { gatewaySecurity } from './security.ts';
@@ -55,6 +56,7 @@ export async function createGatewayHost(
   const metrics = new PrometheusPage({ nodes, sandboxes, logger });
   feed.subscribe(metrics.count);
   facts.subscribe(metrics.countOwn);
+  const usage = new RedisUsageLedger(durable);
   const { tracing, recorder } = tracesOf('hearth-gateway', config, facts, logger);
   const gateway = createGateway({
     listen: config.listen,
@@ -84,6 +86,7 @@ export async function createGatewayHost(
     logs,
     feed,
     metrics,
+    usage,
     keys,
     secrets,
     masterKey,
@@ -110,6 +113,7 @@ export async function createGatewayHost(
     lane,
     eventQueues.service,
     logs,
+    usage,
     gateway,
   ]);
   return Object.defineProperty(services, 'address', {

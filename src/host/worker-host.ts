@@ -32,6 +32,7 @@ import { IdRanges } from '../security/id-ranges.ts';
 import { strictProfile } from '../security/strict-profile.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
+import { UsageMeter } from '../telemetry/usage/usage-meter.ts';
 import { createNodeVolumes, mountPlan } from '../volumes/index.ts';
 import { Attempts } from '../worker/attempts.ts';
 import { Dispatcher } from '../worker/dispatcher.ts';
@@ -137,9 +138,10 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     facts,
   });
   const replies = new ReplyClient({ node: node.id, logger });
+  const versions = new VersionCache(images.provider);
   const runner = new InvocationRunner({
     node: node.id,
-    versions: new VersionCache(images.provider),
+    versions,
     pool,
     logs: security.logs,
     facts,
@@ -161,10 +163,16 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     sandboxes: (idPrefix) => maker.list(idPrefix),
   });
   const relay = new FactRelay({ ...fast, bus: facts, source: `worker/${node.id}` });
+  const usage = new UsageMeter({
+    ...durable,
+    memoryOf: (version) => versions.peek(version)?.spec.memoryBytes,
+  });
+  facts.subscribe(usage.listen);
   const { recorder } = tracesOf('hearth-worker', config, facts, logger);
   return new ServiceGroup('worker', [
     ...recorder,
     relay,
+    usage,
     new Leftovers(engine, cgroups, facts),
     workspace,
     volumeRecords,

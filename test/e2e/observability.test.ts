@@ -99,6 +99,13 @@ describe('the host tells', () => {
     expect(families).toMatch(/^hearth_invocation_duration_seconds histogram [1-9]/m);
   });
 
+  test('what functions used', async () => {
+    await vi.waitFor(async () => {
+      const { stdout } = await host.hearth('usage', '--csv');
+      expect(stdout).toMatch(/^\d{4}-\d{2}-\d{2},traced,3,1,0\.\d+\r$/m);
+    }, soon);
+  });
+
   test('what happened, to who asks later', async () => {
     const response = await host.fetchWithKey('/events?type=function.deployed', {
       headers: { 'last-event-id': '0' },

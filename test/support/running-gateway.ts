@@ -9,6 +9,7 @@ import type { KeyRecord } from '../../src/domain/key.ts';
 import type { SecretRecord } from '../../src/domain/secret.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
+import type { UsageRow } from '../../src/domain/usage.ts';
 import type { Tracing } from '../../src/domain/trace.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { Registry } from '../../src/images/index.ts';
@@ -36,6 +37,7 @@ export interface Answer {
 /** A gateway that listens on a free port of the loopback, with everything behind it played. */
 export class RunningGateway implements AsyncDisposable {
   readonly worker = new ScriptedWorker();
+  usageBetween: (first: string, last: string) => readonly UsageRow[] = () => [];
   beginTrace: Tracing['begin'] = () => undefined;
   readonly volumes = new MemoryVolumes();
   readonly feed = new MemoryFactFeed();
@@ -93,6 +95,7 @@ export class RunningGateway implements AsyncDisposable {
       volumeRecords: this.volumes,
       feed: this.feed,
       tracing: { begin: (header) => this.beginTrace(header) },
+      usage: { between: async (...days) => this.usageBetween(...days) },
       metrics: { contentType: 'text/plain', render: async () => 'hearth_up 1\n' },
       lane: this.worker,
       invoker: this.invocations,

@@ -1,0 +1,48 @@
+import { usageDay } from '../../domain/usage.ts';
+import type { Facts } from '../../domain/facts.ts';
+
+/** Amounts of one function and day, not yet in the ledger. */
+export interface UsageAmounts {
+  invocations: number;
+  failures: number;
+  gbSeconds: number;
+}
+
+/** Sums up what invocations used, until it is taken to the ledger. */
+export class UsageTally {
+  #days = new Map<string, Map<string, UsageAmounts>>();
+
+  /** `memoryBytes`: the limit of the sandbox that it ran in; 0 when it reached none. */
+  add(data: Facts['invocation.completed'], endedMs: number, memoryBytes: number): void {
+    const { functionName, outcome, timings } = data;
+    const ranMs = (timings.init ?? 0) + (timings.run ?? 0);
+    this.#add(usageDay(endedMs), functionName, {
+      invocations: 1,
+      failures: outcome === 'ok' ? 0 : 1,
+      gbSeconds: (memoryBytes / 1e9) * (ranMs / 1000),
+    });
+  }
+
+  /** All that was added since the last time. */
+  take(): ReadonlyMap<string, ReadonlyMap<string, UsageAmounts>> {
+    const days = this.#days;
+    this.#days = new Map();
+    return days;
+  }
+
+  /** Takes back what could not be written. */
+  putBack(days: ReadonlyMap<string, ReadonlyMap<string, UsageAmounts>>): void {
+    for (const [day, functions] of days) {
+      for (const [name, amounts] of functions) this.#add(day, name, amounts);
+    }
+  }
+
+  #add(day: string, name: string, amounts: Readonly<UsageAmounts>): void {
+    const functions = this.#days.get(day) ?? new Map<string, UsageAmounts>();
+    const sum = functions.get(name) ?? { invocations: 0, failures: 0, gbSeconds: 0 };
+    sum.invocations += amounts.invocations;
+    sum.failures += amounts.failures;
+    sum.gbSeconds += amounts.gbSeconds;
+    this.#days.set(day, functions.set(name, sum));
+  }
+}
