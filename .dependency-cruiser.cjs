@@ -13,6 +13,7 @@ const libraryHomes = {
   commander: 'cli',
   'tar-stream': '(images|cli|gateway)',
   'dns-packet': 'network',
+  jose: 'security',
   pino: 'telemetry',
   'prom-client': 'telemetry',
   '@opentelemetry': 'telemetry',

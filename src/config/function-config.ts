@@ -84,7 +84,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     env: readEnvironment(config.env ?? {}, problems),
     secrets: readSecrets(config.secrets ?? [], config.env ?? {}, problems),
     ...readResources(config, problems),
-    http: readHttpTrigger(config.triggers?.http),
+    http: readHttpTrigger(config.triggers?.http, problems),
     isolation: config.isolation ?? 'function',
     volumes,
     ...(network ? { network } : {}),

@@ -1,4 +1,5 @@
 import type { AsyncSettings } from './async-settings.ts';
+import type { HttpTrigger } from './http-trigger.ts';
 import type { Digest } from './ids.ts';
 import type { NetworkSpec } from './network.ts';
 import type { RecordStore } from './record-store.ts';
@@ -7,9 +8,6 @@ import type { VolumeMount } from './volume.ts';
 /** Language runtimes with a base image of their own; the first is the default. */
 export const runtimes = ['node24', 'node22', 'node26', 'bun1', 'python3'] as const;
 export type Runtime = (typeof runtimes)[number];
-
-/** `none`: anyone may call the HTTP trigger. `key`: callers need a key. */
-export type HttpAuth = 'none' | 'key';
 
 /**
  * What `hearth.json` says, checked and with every default filled in. Immutable: it is recorded in
@@ -29,8 +27,8 @@ export interface FunctionSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Names of secrets, each an environment variable; their values are nowhere in a version. */
   readonly secrets: readonly string[];
-  /** Absent: no HTTP trigger. Empty `methods`: all. */
-  readonly http: { readonly auth: HttpAuth; readonly methods: readonly string[] } | undefined;
+  /** Absent: no HTTP trigger. */
+  readonly http: HttpTrigger | undefined;
   /** `function`: sandboxes are reused for the same version. `invocation`: never reused. */
   readonly isolation: 'function' | 'invocation';
   readonly scratchBytes: number;

@@ -32,6 +32,11 @@ export interface SecretSource {
   bind(spec: Pick<FunctionSpec, 'name' | 'secrets'>): SecretBinding;
 }
 
+/** All that a function cannot do without: what it is given, and what its callers sign with. */
+export function secretsNeeded({ secrets, http }: FunctionSpec): readonly string[] {
+  return http?.hmac ? [...secrets, http.hmac.secret] : secrets;
+}
+
 /** Why a function without its secrets cannot be had, and what to do. */
 export const missingSecrets = (functionName: string, missing: readonly string[]): string =>
   missing

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { HostError } from '../domain/errors.ts';
 import type { AsyncInvoker } from '../domain/event-queue.ts';
 import type { FactPublisher } from '../domain/facts.ts';
+import type { TriggerGuard } from '../domain/http-trigger.ts';
 import { timeoutLimitMs } from '../domain/limits.ts';
 import type { Service } from '../domain/service.ts';
 import type { Tracing } from '../domain/trace.ts';
@@ -38,6 +39,7 @@ export interface GatewayOptions
   readonly invoker: AsyncInvoker;
   readonly tracing: Tracing;
   readonly facts: FactPublisher;
+  readonly guard: TriggerGuard;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
 }

@@ -6,10 +6,12 @@ import { HostError, toHostError } from '../domain/errors.ts';
 import type { AsyncInvoker } from '../domain/event-queue.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { FunctionStore, FunctionVersion } from '../domain/function.ts';
+import type { HttpTrigger, TriggerGuard } from '../domain/http-trigger.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Authorizer } from '../domain/principal.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { identify, isPrincipal, requireRight, verified, type Caller } from './callers.ts';
+import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
 import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
 import type { Invocations } from './invocations.ts';
@@ -20,6 +22,7 @@ import { wantedVersion } from './wanted-version.ts';
 export interface InvocationHandlerOptions {
   readonly functions: FunctionStore;
   readonly authorizer: Authorizer;
+  readonly guard: TriggerGuard;
   readonly bodies: RequestBodies;
   readonly invocations: Invocations;
   readonly invoker: AsyncInvoker;
@@ -40,7 +43,7 @@ export type InvocationHandler = (
  * bodies reach the function as they were sent, which a router and body parsers would not allow.
  */
 export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
-  const { functions, authorizer, bodies, invocations, invoker, tracing } = options;
+  const { functions, authorizer, guard, bodies, invocations, invoker, tracing } = options;
   const { isStopping, facts, logger } = options;
   const services = { isStopping, facts, logger };
 
@@ -51,8 +54,12 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     return caller;
   }
 
-  /** @throws HostError for what is not to be invoked. */
-  function admit(route: InvocationRoute, request: IncomingMessage): Admission {
+  /** Undefined: it has its answer. @throws HostError for what is not to be invoked. */
+  function admit(
+    route: InvocationRoute,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Admission | undefined {
     if (route.trigger === 'event') {
       const caller = identifyFor(route, request);
       const record = functions.get(route.functionName);
@@ -65,11 +72,12 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     if (!version || !http) {
       throw notFound(`There is no HTTP trigger "${route.functionName.slice(0, 80)}".`);
     }
+    if (answersPreflight(http, request, response)) return undefined;
     // What does not serve yet, or no longer, is not public, whatever its trigger says.
     const isForKeys = http.auth === 'key' || route.qualifier !== undefined;
     const caller = isForKeys ? identifyFor(route, request) : undefined;
     requireMethod(request.method ?? '', http.methods);
-    return { version, caller };
+    return { version, caller, ...(isForKeys ? {} : { trigger: http }) };
   }
 
   return (route, request, response) => {
@@ -78,18 +86,24 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     const { functionName } = route;
     const told = { id, functionName, route: routeOf(route), response, trace, ...services };
     const begin = (details: boolean) => new InvocationAnswer({ ...told, details });
-    let admission: Admission;
+    let admission: Admission | undefined;
     try {
-      admission = admit(route, request);
+      admission = admit(route, request, response);
     } catch (error) {
       return begin(false).fail(toHostError(error));
     }
-    const { version, caller } = admission;
+    if (!admission) return;
+    const { version, caller, trigger } = admission;
     const hasKey = caller !== undefined;
     const answer = begin(hasKey);
-    bodies
-      .read(request, response)
+    const read = () => bodies.read(request, response);
+    const { headers } = request;
+    const reading = trigger?.jwt
+      ? guard.checkToken(trigger.jwt, headers.authorization).then(read)
+      : read();
+    reading
       .then(async (received) => {
+        if (trigger?.hmac) guard.checkSignature(trigger.hmac, functionName, headers, received);
         if (caller) requireRight(verified(caller, received), 'invoke', route.functionName);
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
@@ -131,8 +145,28 @@ function isAsync({ headers }: IncomingMessage): boolean {
 
 interface Admission {
   readonly version: FunctionVersion;
-  /** Undefined: anyone may call. */
+  /** Undefined: no key is asked for. */
   readonly caller: Caller | undefined;
+  /** What is asked for instead, by the function's own HTTP trigger. */
+  readonly trigger?: HttpTrigger;
+}
+
+/** Tells browsers which pages may see the answer. True: that was all that was asked. */
+function answersPreflight(
+  trigger: HttpTrigger,
+  { method, headers }: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const { cors } = trigger;
+  if (!cors) return false;
+  const asksOnly = isPreflight(method, headers);
+  const pairs = [
+    ...corsHeaders(cors, headers),
+    ...(asksOnly ? preflightHeaders(trigger, cors, headers) : []),
+  ];
+  for (const [name, value] of pairs) response.setHeader(name, value);
+  if (asksOnly) response.writeHead(204).end();
+  return asksOnly;
 }
 
 /** Whoever serves GET serves HEAD (RFC 9110, section 9.3.2). */

@@ -2,7 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { liveVersion, type FunctionStore } from '../domain/function.ts';
-import type { MasterKeyRotation, SecretRecord, SecretVault } from '../domain/secret.ts';
+import {
+  secretsNeeded,
+  type MasterKeyRotation,
+  type SecretRecord,
+  type SecretVault,
+} from '../domain/secret.ts';
 import { acceptJson } from './json-bodies.ts';
 import { forHost } from './route-access.ts';
 
@@ -84,7 +89,7 @@ const secretView = ({ name, functions, changedAt }: SecretRecord) => ({
 function requireUnused(name: string, functions: FunctionStore): void {
   const users = functions
     .list()
-    .filter((record) => liveVersion(record).spec.secrets.includes(name))
+    .filter((record) => secretsNeeded(liveVersion(record).spec).includes(name))
     .map((record) => record.name);
   if (users.length === 0) return;
   throw new HostError(

@@ -41,8 +41,8 @@ export async function createGatewayHost(
   const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
   const security = await gatewaySecurity(paths, durable);
-  const { keys, secrets, masterKey, authorizer } = security;
   const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
+  const { keys, secrets, masterKey, authorizer, guard } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
   const sandboxes = new RedisSandboxDirectory({ ...fast, nodes });
@@ -92,6 +92,7 @@ export async function createGatewayHost(
     masterKey,
     authorizer,
     ...images.registry(() => deployedRepositories(functions.list())),
+    guard,
     logger,
   });
   facts.subscribe(logFacts(logger));

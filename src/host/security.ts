@@ -11,6 +11,7 @@ import { RedactingLogs } from '../security/redacting-logs.ts';
 import { ensureRootSecret } from '../security/root-key.ts';
 import { Sealer } from '../security/sealer.ts';
 import { StoredKeys } from '../security/stored-keys.ts';
+import { CallerGuard } from '../security/trigger-guard.ts';
 import { StoredSecrets } from '../security/stored-secrets.ts';
 
 type Paths = Pick<ReturnType<typeof dataPaths>, 'rootKey' | 'masterKey'>;
@@ -22,12 +23,14 @@ export async function gatewaySecurity(paths: Paths, durable: RedisConnectionOpti
   const sealer = new Sealer(masterKeys);
   const keyRecords = new RedisRecordStore<KeyRecord>({ ...durable, kind: 'keys' });
   const secretRecords = new RedisRecordStore<SecretRecord>({ ...durable, kind: 'secrets' });
+  const secrets = new StoredSecrets({ records: secretRecords, sealer });
   const { logger } = durable;
   return {
     keys: new StoredKeys({ records: keyRecords, sealer }),
-    secrets: new StoredSecrets({ records: secretRecords, sealer }),
+    secrets,
     masterKey: new StoredRotation({ masterKeys, sealer, keys: keyRecords, secrets: secretRecords }),
     authorizer: new KeyAuthorizer({ rootSecret, records: keyRecords, sealer, logger }),
+    guard: new CallerGuard({ secrets }),
     services: [keyRecords, secretRecords],
   };
 }

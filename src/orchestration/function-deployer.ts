@@ -9,7 +9,7 @@ import {
   type FunctionStore,
 } from '../domain/function.ts';
 import type { ImageProvider, PackageBuilder } from '../domain/image.ts';
-import { missingSecrets, type SecretSource } from '../domain/secret.ts';
+import { missingSecrets, secretsNeeded, type SecretSource } from '../domain/secret.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import { nextRecord } from './next-record.ts';
 import { rolledBack, withAlias, withTraffic } from './traffic-changes.ts';
@@ -36,7 +36,7 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     packageTar: Readable,
     isStaged: boolean,
   ): Promise<DeployedVersion> {
-    const { missing } = secrets.bind(spec);
+    const { missing } = secrets.bind({ name: spec.name, secrets: secretsNeeded(spec) });
     if (missing.length > 0) throw lacksSecrets(spec.name, missing);
     const digest = await packages.build(spec, packageTar);
     const existing = functions.get(spec.name);

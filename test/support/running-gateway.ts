@@ -17,6 +17,7 @@ import { createFunctionDeployer } from '../../src/orchestration/function-deploye
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
 import { KeyAuthorizer } from '../../src/security/key-authorizer.ts';
 import { Sealer } from '../../src/security/sealer.ts';
+import { CallerGuard } from '../../src/security/trigger-guard.ts';
 import { StoredKeys } from '../../src/security/stored-keys.ts';
 import { StoredSecrets } from '../../src/security/stored-secrets.ts';
 import { digestOf, recordOf, specOf, preparedImage } from './function-records.ts';
@@ -54,6 +55,8 @@ export class RunningGateway implements AsyncDisposable {
   /** What a package is built to. */
   builtDigest = digestOf('a');
   logEntries: LogEntry[] = [];
+  /** What the issuers of tokens answer. */
+  fetchIssuer: typeof fetch = async () => new Response('', { status: 503 });
   /** What following gives: whoever tests it writes into it. */
   readonly followedLogs = new PassThrough({ objectMode: true });
   readonly gateway: Gateway;
@@ -114,6 +117,10 @@ export class RunningGateway implements AsyncDisposable {
       keys: this.keys,
       secrets: this.secrets,
       masterKey: { rotate: async () => 0 },
+      guard: new CallerGuard({
+        secrets: this.secrets,
+        fetch: (...args) => this.fetchIssuer(...args),
+      }),
       authorizer: new KeyAuthorizer({ rootSecret: 'secret', records, sealer, logger }),
       facts: { publish: (type, data) => void this.facts.push({ type, data } as Fact) },
       logger,

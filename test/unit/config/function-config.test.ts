@@ -42,6 +42,32 @@ describe('hearth.json', () => {
     expect(parseFunctionConfig(text).http).toEqual({ auth: 'key', methods: [] });
   });
 
+  test('takes what each way of letting callers in needs, and only that', () => {
+    const config = (http: string) =>
+      `{ "name": "a", "entry": "a", "triggers": { "http": ${http} } }`;
+    const jwt = '"jwt": { "issuer": "https://i", "audience": "a", "jwks": "https://i/keys" }';
+    const hmac = '"hmac": { "format": "github", "secret": "WEBHOOK" }';
+    expect(parseFunctionConfig(config(`{ "auth": "jwt", ${jwt} }`)).http).toMatchObject({
+      auth: 'jwt',
+      jwt: { audience: 'a' },
+    });
+    expect(parseFunctionConfig(config(`{ "auth": "hmac", ${hmac} }`)).http?.hmac?.format).toBe(
+      'github',
+    );
+    expect(problemsOf(config('{ "auth": "jwt" }'))).toEqual([
+      'triggers.http.jwt: is missing for "auth": "jwt"',
+    ]);
+    expect(problemsOf(config(`{ "auth": "key", ${hmac} }`))).toEqual([
+      'triggers.http.hmac: needs "auth": "hmac"',
+    ]);
+    expect(
+      problemsOf(config(`{ "auth": "jwt", ${jwt.replace('https://i/', 'http://i/')} }`)),
+    ).toHaveLength(1);
+    expect(
+      problemsOf(config('{ "cors": { "origins": ["*"], "credentials": true } }')),
+    ).toHaveLength(1);
+  });
+
   test('names every problem at once', () => {
     expect(problemsOf('{ "runtime": "ruby", "cpu": "1", "memry": "1Gi" }')).toEqual([
       'name: is missing',
