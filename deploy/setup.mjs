@@ -47,7 +47,11 @@ const testPackages = [
     program: '/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py',
     name: 'python3-prometheus-client',
   },
+  { program: 'docker-registry', name: 'docker-registry' },
 ];
+
+/** Services of what the tests use: Debian would start them now or at the next boot. */
+const unwantedServices = ['docker-registry'];
 
 /** In the order of preference. One is enough. */
 const ociRuntimes = ['crun', 'runc'];
@@ -132,6 +136,10 @@ function installSystemPackages(names) {
     installed.isFine || !names.includes('crun')
       ? installed
       : apt(...install, 'runc', ...withoutCrun);
+  for (const service of unwantedServices.filter((name) => names.includes(name))) {
+    run('update-rc.d', [service, 'disable'], environment);
+    run('service', [service, 'stop'], environment);
+  }
   if (!fallback.isFine) {
     throw new SetupError(
       `apt-get could not install ${names.join(', ')}: ${fallback.lastWords}\nWhen that is mended, run: ${byHand}`,

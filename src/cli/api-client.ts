@@ -23,7 +23,7 @@ export class ApiError extends Error {
   }
 }
 
-interface ErrorBody {
+export interface ErrorBody {
   readonly code: string;
   readonly reason: string;
   readonly message: string;

@@ -8,6 +8,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { eventsCommand } from './commands/events.ts';
 import { gatewayCommand, workerCommand } from './commands/host.ts';
 import { keyCommand } from './commands/key.ts';
+import { imageCommand } from './commands/image.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { invokeCommand } from './commands/invoke.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -66,6 +67,7 @@ function program(context: CommandContext): Command {
     rollbackCommand,
     trafficCommand,
     aliasCommand,
+    imageCommand,
     logsCommand,
     eventsCommand,
     rmCommand,

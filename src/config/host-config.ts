@@ -1,5 +1,5 @@
-import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { homedir, hostname } from 'node:os';
+import { join, resolve } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { parseBytes } from '../lib/units.ts';
@@ -54,6 +54,18 @@ export const hostConfigSchema = Type.Object(
       }),
     ),
     ...networkVariables,
+    HEARTH_REGISTRY_AUTH: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Credentials for image registries, as "docker login" stores them; ~/.docker/config.json by default.',
+      }),
+    ),
+    HEARTH_PLAIN_REGISTRIES: Type.String({
+      default: '',
+      pattern: '^([A-Za-z0-9.:\\[\\]-]+(,|$))*$',
+      description: 'Image registries that are spoken to without TLS, host:port,host:port.',
+    }),
     HEARTH_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',
       description: "The least level of the host's own log, on stderr.",
@@ -79,6 +91,12 @@ export interface HostConfig {
   /** For volumes of the driver `dir`; undefined: there are none. */
   readonly volumeDir: string | undefined;
   readonly network: NetworkConfig;
+  readonly registries: {
+    /** Docker's config.json. */
+    readonly credentialsFile: string;
+    /** Spoken to without TLS; loopback always is. */
+    readonly plainHosts: readonly string[];
+  };
   readonly logLevel: Environment['HEARTH_LOG_LEVEL'];
   readonly hostname: string;
 }
@@ -143,6 +161,12 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     stems: Number(environment.HEARTH_STEMS),
     volumeDir: environment.HEARTH_VOLUME_DIR,
     network,
+    registries: {
+      credentialsFile: resolve(
+        environment.HEARTH_REGISTRY_AUTH ?? join(homedir(), '.docker', 'config.json'),
+      ),
+      plainHosts: environment.HEARTH_PLAIN_REGISTRIES.split(',').filter((host) => host !== ''),
+    },
     logLevel: environment.HEARTH_LOG_LEVEL,
     hostname: hostname(),
   };

@@ -17,6 +17,7 @@ import {
   invocationRecordRoutes,
   type InvocationRecordRoutesOptions,
 } from './invocation-record-routes.ts';
+import { imageRoutes, type ImageRoutesOptions } from './image-routes.ts';
 import { noNodes } from './invocations.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
@@ -38,6 +39,7 @@ export interface ManagementAppOptions
     KeyRoutesOptions,
     SecretRoutesOptions,
     SandboxRoutesOptions,
+    ImageRoutesOptions,
     RegistryRoutesOptions,
     UsageRoutesOptions,
     VolumeRoutesOptions {
@@ -92,6 +94,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => versionRoutes(scope, options));
   app.register(async (scope) => usageRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, options));
+  app.register(async (scope) => imageRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => invocationRecordRoutes(scope, options));
   app.register(async (scope) => metricsRoutes(scope, options));

@@ -8,5 +8,6 @@ export function imagesOf(config: HostConfig): Images {
     dir: dataPaths(config.dataDir).images,
     runtimeDir: fileURLToPath(new URL('../../runtime', import.meta.url)),
     programs: machinePrograms(process.arch),
+    registries: config.registries,
   });
 }

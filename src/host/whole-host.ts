@@ -87,6 +87,8 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     HEARTH_RUNTIME: config.ociRuntime,
     HEARTH_STEMS: String(config.stems),
     ...config.network.variables,
+    HEARTH_REGISTRY_AUTH: config.registries.credentialsFile,
+    HEARTH_PLAIN_REGISTRIES: config.registries.plainHosts.join(','),
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.volumeDir === undefined ? {} : { HEARTH_VOLUME_DIR: config.volumeDir }),
     ...config.openTelemetry,

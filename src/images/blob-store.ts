@@ -4,7 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:
 import { join } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
-import { ifThere, syncFolder, writeAll } from '../lib/durable-file.ts';
+import { ifThere, syncFile, syncFolder, writeAll } from '../lib/durable-file.ts';
 
 /** What a blob is claimed to be; a stream that is not so fails and leaves nothing. */
 export interface BlobClaim {
@@ -30,19 +30,22 @@ export interface StoredBlob {
  */
 export class BlobStore {
   readonly #dir: string;
-  readonly blobsDir: string;
+  readonly #blobsDir: string;
   readonly #ingestDir: string;
+  readonly #partialDir: string;
 
   constructor(dir: string) {
     this.#dir = dir;
-    this.blobsDir = join(dir, 'blobs', 'sha256');
+    this.#blobsDir = join(dir, 'blobs', 'sha256');
     this.#ingestDir = join(dir, 'ingest');
+    this.#partialDir = join(dir, 'partial');
   }
 
   /** Makes the layout. Idempotent. */
   async open(): Promise<void> {
-    await mkdir(this.blobsDir, { recursive: true });
+    await mkdir(this.#blobsDir, { recursive: true });
     await mkdir(this.#ingestDir, { recursive: true });
+    await mkdir(this.#partialDir, { recursive: true });
     await writeFile(join(this.#dir, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   }
 
@@ -63,7 +66,7 @@ export class BlobStore {
       const blob = await writeDurably(path, content, claim.sizeBytes);
       checkClaim(blob, claim);
       await rename(path, this.path(blob.digest));
-      await syncFolder(this.blobsDir);
+      await syncFolder(this.#blobsDir);
       return blob;
     } catch (error) {
       await rm(path, { force: true });
@@ -71,8 +74,20 @@ export class BlobStore {
     }
   }
 
+  /** Makes a file on the same file system, whose digest the caller has checked, a blob. */
+  async take(path: string, digest: Digest): Promise<void> {
+    await syncFile(path);
+    await rename(path, this.path(digest));
+    await syncFolder(this.#blobsDir);
+  }
+
+  /** Where what has arrived of a blob is kept between attempts to download it. */
+  partialPath(digest: Digest): string {
+    return join(this.#partialDir, digest.slice('sha256:'.length));
+  }
+
   path(digest: Digest): string {
-    return join(this.blobsDir, digest.slice('sha256:'.length));
+    return join(this.#blobsDir, digest.slice('sha256:'.length));
   }
 
   async has(digest: Digest): Promise<boolean> {

@@ -35,13 +35,21 @@ export class ImageIndex {
   }
 
   async set(name: string, descriptor: Descriptor): Promise<void> {
-    await this.#mutex.run('index', async () => {
-      const others = (await this.#read()).filter(
-        ({ annotations }) => annotations?.[nameAnnotation] !== name,
-      );
-      const named = { ...descriptor, annotations: { [nameAnnotation]: name } };
-      const index = { schemaVersion: 2, manifests: [...others, named] };
+    await this.#replace(name, [{ ...descriptor, annotations: { [nameAnnotation]: name } }]);
+  }
+
+  /** Resolves to whether there was one. */
+  async remove(name: string): Promise<boolean> {
+    return await this.#replace(name, []);
+  }
+
+  async #replace(name: string, replacement: readonly NamedDescriptor[]): Promise<boolean> {
+    return await this.#mutex.run('index', async () => {
+      const all = await this.#read();
+      const others = all.filter(({ annotations }) => annotations?.[nameAnnotation] !== name);
+      const index = { schemaVersion: 2, manifests: [...others, ...replacement] };
       await writeFileDurably(this.#file, JSON.stringify(index));
+      return others.length < all.length;
     });
   }
 

@@ -1,8 +1,12 @@
 import { join } from 'node:path';
 import type { BaseImageBuilder, ImageProvider, PackageBuilder } from '../domain/image.ts';
+import type { ImageCatalog } from '../domain/image-catalog.ts';
 import type { BlobUploads, ImageRepositories, PublishedRepository } from '../domain/registry.ts';
 import { RecipeImageBuilder } from './base-image.ts';
 import { BlobStore } from './blob-store.ts';
+import { RegistryClient } from './client/registry-client.ts';
+import { dockerCredentials } from './client/registry-credentials.ts';
+import { RemoteImages } from './client/remote-images.ts';
 import { ImageIndex } from './image-index.ts';
 import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
@@ -11,12 +15,20 @@ import type { BaseImageOptions } from './recipe.ts';
 import { isReserved, PublishedRepositories } from './registry/published.ts';
 import { RepositoryStore } from './registry/repository-store.ts';
 import { UploadStore } from './registry/upload-store.ts';
+import { StoredCatalog } from './stored-catalog.ts';
 
 export { machinePrograms } from './machine-programs.ts';
 
 export interface ImagesOptions extends BaseImageOptions {
   /** An OCI image layout, with the unpacked layers beside its blobs. */
   readonly dir: string;
+  /** How registries are reached. */
+  readonly registries: {
+    /** Docker's config.json. */
+    readonly credentialsFile: string;
+    /** Spoken to without TLS; loopback always is. */
+    readonly plainHosts: readonly string[];
+  };
 }
 
 export interface Images {
@@ -35,6 +47,7 @@ export interface Images {
 export interface Registry {
   readonly repositories: ImageRepositories;
   readonly uploads: BlobUploads;
+  readonly catalog: ImageCatalog;
 }
 
 /** The images of one data folder. */
@@ -42,6 +55,12 @@ export function createImages(options: ImagesOptions): Images {
   const blobs = new BlobStore(options.dir);
   const index = new ImageIndex(options.dir);
   const baseImages = new RecipeImageBuilder(blobs, index, options);
+  const { credentialsFile, plainHosts } = options.registries;
+  const client = new RegistryClient({
+    credentials: dockerCredentials(credentialsFile),
+    plainHosts,
+  });
+  const remote = new RemoteImages(blobs, client);
   const layers = new LayerStore(join(options.dir, 'layers'), blobs);
   return {
     async open({ exclusive }) {
@@ -56,7 +75,11 @@ export function createImages(options: ImagesOptions): Images {
       const source = async () => new Map([...(await basesOf(index)), ...deployed()]);
       const published = new PublishedRepositories(source, blobs);
       const repositories = new RepositoryStore(join(options.dir, 'repositories'), blobs, published);
-      return { repositories, uploads: new UploadStore(repositories, blobs) };
+      return {
+        repositories,
+        uploads: new UploadStore(repositories, blobs),
+        catalog: new StoredCatalog({ blobs, index, repositories, remote }),
+      };
     },
   };
 }

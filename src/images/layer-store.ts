@@ -5,8 +5,9 @@ import type { Digest } from '../domain/ids.ts';
 import { exec } from '../lib/exec.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { BlobStore } from './blob-store.ts';
-import { unpackLayer } from './layer-unpacker.ts';
 import type { Descriptor } from './manifest.ts';
+import { hideLower } from './unpack/hide-lower.ts';
+import { unpackInJail } from './unpack/unpack-jail.ts';
 
 const leftoverPrefix = 'unpacking-';
 
@@ -48,7 +49,9 @@ export class LayerStore {
     const whole = join(this.#dir, `${leftoverPrefix}${randomUUID()}`);
     try {
       await mkdir(whole, { mode: 0o755 });
-      await unpackLayer(this.#blobs.read(layer.digest), layer.mediaType, diffId, whole);
+      const path = this.#blobs.path(layer.digest);
+      const marks = await unpackInJail({ path, mediaType: layer.mediaType, diffId }, whole);
+      await hideLower(whole, marks);
       // The whole file system at once: one call instead of one for each of thousands of files.
       await exec('sync', ['--file-system', whole], { timeoutMs: 120_000 });
       await rename(whole, dir);

@@ -13,6 +13,7 @@ const indexTypes = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ];
+export const manifestTypes: readonly string[] = [...imageTypes, ...indexTypes];
 
 const childLimit = 1000;
 

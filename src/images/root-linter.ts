@@ -1,6 +1,5 @@
-import { lstat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Digest } from '../domain/ids.ts';
+import { lookUp } from './layer-lookup.ts';
 import { notAnImage } from './manifest.ts';
 
 /** Where sandboxes have something mounted. */
@@ -15,18 +14,10 @@ export async function lintRoot(digest: Digest, layerDirs: readonly string[]): Pr
     const parts = mountPoint.split('/');
     for (let i = 1; i <= parts.length; i++) {
       const path = parts.slice(0, i).join('/');
-      if (!(await isFolder(layerDirs, path))) {
-        throw notAnImage(digest, `its /${path} is not a folder`);
-      }
+      const found = await lookUp(layerDirs, path);
+      if (!found?.isDirectory()) throw notAnImage(digest, `its /${path} is not a folder`);
     }
   }
-}
-
-/** The topmost layer that has anything there decides. */
-async function isFolder(layerDirs: readonly string[], path: string): Promise<boolean> {
-  for (const dir of layerDirs) {
-    const found = await lstat(join(dir, path)).catch(() => undefined);
-    if (found) return found.isDirectory();
-  }
-  return false;
+  const sys = await lookUp(layerDirs, 'sys'); // nothing is mounted there, so it may be missing
+  if (sys && !sys.isDirectory()) throw notAnImage(digest, 'its /sys is not a folder');
 }

@@ -30,6 +30,16 @@ export async function syncFolder(dir: string): Promise<void> {
   }
 }
 
+/** Its content is on the disk when this resolves. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** What a read of something that may be missing gives. @throws any error but `ENOENT`. */
 export async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
   try {

@@ -16,3 +16,4 @@ export {
   type SetElement,
 } from './nft-elements.ts';
 export { endConnections } from './tcp-connections.ts';
+export { isOpaque, makeOpaque, makeWhiteout } from './overlay-marks.ts';

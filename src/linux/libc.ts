@@ -31,6 +31,14 @@ export const calls = {
     'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
   ),
   umount2: libc.func('int umount2(const char *target, int flags)'),
+  pivotRoot: libc.func('int pivot_root(const char *root, const char *oldRoot)'),
+  mknod: libc.func('int mknod(const char *path, unsigned int mode, unsigned long device)'),
+  lsetxattr: libc.func(
+    'int lsetxattr(const char *path, const char *name, const char *value, unsigned long size, int flags)',
+  ),
+  lgetxattr: libc.func(
+    'long lgetxattr(const char *path, const char *name, void *value, unsigned long size)',
+  ),
   unshare: libc.func('int unshare(int flags)'),
   setns: libc.func('int setns(int fd, int type)'),
   socket: libc.func('int socket(int domain, int type, int protocol)'),

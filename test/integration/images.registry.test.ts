@@ -18,13 +18,14 @@ import { RunningGateway, withKey } from '../support/running-gateway.ts';
 const run = promisify(execFile);
 const runtimeDir = fileURLToPath(new URL('../../runtime', import.meta.url));
 const programs = machinePrograms(process.arch);
+const registries = { credentialsFile: '/nonexistent', plainHosts: [] };
 
 let dir: string;
 let running: RunningGateway;
 let host: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'hearth-registry-'));
-  const images = createImages({ dir: join(dir, 'images'), runtimeDir, programs });
+  const images = createImages({ dir: join(dir, 'images'), runtimeDir, programs, registries });
   await images.open({ exclusive: true });
   const { digest } = await images.baseImages.ensure('node24');
   const versions = { tags: new Map([['1', digest]]), digests: [digest] };

@@ -17,6 +17,7 @@ import { makeTar, type TarItem } from '../support/tar.ts';
 const runtimeDir = fileURLToPath(new URL('../../runtime', import.meta.url));
 const never = new AbortController().signal;
 const programs = machinePrograms(process.arch);
+const registries = { credentialsFile: '/nonexistent', plainHosts: [] };
 
 let dir: string;
 beforeEach(async () => {
@@ -118,7 +119,15 @@ describe('a layer', () => {
     ],
     ['has a device', [{ name: 'a', type: 'character-device', devmajor: 1, devminor: 3 }]],
     ['has a pipe', [{ name: 'a', type: 'fifo' }]],
-    ['has a whiteout', [{ name: 'a/.wh.b', content: '' }]],
+    ['hides no name', [{ name: 'a/.wh.', content: '' }]],
+    ['hides its folder', [{ name: 'a/.wh..', content: '' }]],
+    ['hides the folder above', [{ name: 'a/.wh...', content: '' }]],
+    ['has something in a whiteout', [{ name: '.wh.a/b', content: '' }]],
+    [
+      'has a file with holes',
+      [{ name: 'a', content: 'x', pax: { 'GNU.sparse.major': '1', 'GNU.sparse.name': 'a' } }],
+    ],
+    ['is whiteout and device at once', [{ name: 'a', type: 'character-device' }]],
     ['has a name that no file system takes', [{ name: 'x'.repeat(300), content: '' }]],
   ])('that %s is refused and leaves nothing', async (_, items) => {
     await expect(unpack(await makeTar(items))).rejects.toMatchObject({
@@ -184,7 +193,7 @@ describe('a blob', () => {
 describe('images', () => {
   let images: Images;
   beforeEach(async () => {
-    images = createImages({ dir, runtimeDir, programs });
+    images = createImages({ dir, runtimeDir, programs, registries });
     await images.open({ exclusive: true });
   });
 
@@ -202,7 +211,7 @@ describe('images', () => {
     const changed = join(dir, 'runtime');
     await cp(runtimeDir, changed, { recursive: true });
     await writeFile(join(changed, 'node/bootstrap.mjs'), '// another');
-    const others = createImages({ dir, runtimeDir: changed, programs });
+    const others = createImages({ dir, runtimeDir: changed, programs, registries });
     const second = await others.baseImages.ensure('node24');
     expect(second.built).toBe(true);
     expect(second.digest).not.toBe(first.digest);

@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/ids.ts';
 import type { BlobUploads } from '../../domain/registry.ts';
-import { ifThere, syncFolder, writeAll } from '../../lib/durable-file.ts';
+import { ifThere, writeAll } from '../../lib/durable-file.ts';
 import { KeyedMutex } from '../../lib/keyed-mutex.ts';
 import { blobLimitBytes, type BlobStore } from '../blob-store.ts';
 import type { RepositoryStore } from './repository-store.ts';
@@ -73,9 +73,7 @@ export class UploadStore implements BlobUploads {
         await rm(path, { force: true });
         throw wrongContent(digest, actual);
       }
-      await syncFile(path);
-      await rename(path, this.#blobs.path(digest));
-      await syncFolder(this.#blobs.blobsDir);
+      await this.#blobs.take(path, digest);
       await this.#repositories.folder(repository).addBlob(digest);
     });
   }
@@ -127,15 +125,6 @@ async function digestOfFile(path: string): Promise<Digest> {
   const content = createReadStream(path, { highWaterMark: 1024 * 1024 });
   for await (const chunk of content) hash.update(chunk as Buffer);
   return `sha256:${hash.digest('hex')}`;
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 const noUpload = (id: string): HostError =>

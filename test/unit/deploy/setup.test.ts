@@ -38,7 +38,7 @@ describe('what is missing', () => {
   });
 
   test('is more for the tests', () => {
-    const packages = ['runc', 'skopeo', 'umoci', 'python3-prometheus-client'];
+    const packages = ['runc', 'skopeo', 'umoci', 'python3-prometheus-client', 'docker-registry'];
     expect(missingPackages(has('crun', ...rest, ...files), { forTests: true })).toEqual(packages);
   });
 });

@@ -1,0 +1,82 @@
+import { Command } from 'commander';
+import { formatBytes } from '../../lib/units.ts';
+import type { CommandContext, JsonOption } from '../context.ts';
+import { followTransfer } from '../image-transfer.ts';
+import { table } from '../output.ts';
+
+interface Image {
+  readonly name: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly layers: number;
+}
+
+const one = (name: string): string => `/v1/images/one?name=${encodeURIComponent(name)}`;
+
+export function imageCommand(context: CommandContext): Command {
+  const image = new Command('image').description('images on this host, and their way in and out');
+  for (const command of [ls, inspect, pull, push, rm]) image.addCommand(command(context));
+  return image;
+}
+
+function ls({ client, output }: CommandContext): Command {
+  return new Command('ls')
+    .description('list the images that have a name')
+    .option('--json', 'print the result as JSON')
+    .action(async ({ json }: JsonOption) => {
+      const list = await client.json<{ readonly images: readonly Image[] }>('/v1/images');
+      if (json) return output.json(list);
+      const rows = list.images.map(({ name, digest, layers, sizeBytes }) => [
+        name,
+        digest.slice(0, 'sha256:'.length + 12),
+        String(layers),
+        formatBytes(sizeBytes),
+      ]);
+      output.out(table(['name', 'digest', 'layers', 'size'], rows));
+    });
+}
+
+function inspect({ client, output }: CommandContext): Command {
+  return new Command('inspect')
+    .description('show what an image is, as JSON')
+    .argument('<name>')
+    .option('--json', 'the same: the result is JSON anyway')
+    .action(async (name: string) => output.json(await client.json(one(name))));
+}
+
+function pull(context: CommandContext): Command {
+  return new Command('pull')
+    .description('fetch an image from a registry, such as registry.example.com/team/app:1')
+    .argument('<name>')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, { json }: JsonOption) => {
+      const { output } = context;
+      const digest = await followTransfer(context, '/v1/images/pulls', { name });
+      if (json) output.json({ name, digest });
+      else output.out(`Pulled ${name}\n  ${digest}`);
+    });
+}
+
+function push(context: CommandContext): Command {
+  return new Command('push')
+    .description('copy an image of this host, such as functions/hello:1, to a registry')
+    .argument('<name>')
+    .argument('<target>')
+    .option('--json', 'print the result as JSON')
+    .action(async (name: string, target: string, { json }: JsonOption) => {
+      const { output } = context;
+      const digest = await followTransfer(context, '/v1/images/pushes', { name, target });
+      if (json) output.json({ name, target, digest });
+      else output.out(`Pushed ${name} to ${target}\n  ${digest}`);
+    });
+}
+
+function rm({ client, output }: CommandContext): Command {
+  return new Command('rm')
+    .description('forget the name of an image that was pulled or pushed here')
+    .argument('<name>')
+    .action(async (name: string) => {
+      await client.request(one(name), { method: 'DELETE' });
+      output.out(`Removed ${name}`);
+    });
+}

@@ -1,0 +1,115 @@
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type, type Static } from 'typebox';
+import { HostError, toHostError } from '../domain/errors.ts';
+import type { Digest } from '../domain/ids.ts';
+import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
+import { parseImageReference, type ImageReference } from '../domain/image-reference.ts';
+import { can } from '../domain/principal.ts';
+import { requireRight } from './callers.ts';
+import { hostErrorAnswer } from './error-answer.ts';
+import { acceptJson } from './json-bodies.ts';
+import { forHost, forSome } from './route-access.ts';
+
+export interface ImageRoutesOptions {
+  readonly catalog: ImageCatalog;
+}
+
+const nameSchema = Type.String({ minLength: 1, maxLength: 500 });
+const byNameSchema = Type.Object({ name: nameSchema }, { additionalProperties: false });
+const pushSchema = Type.Object(
+  { name: nameSchema, target: nameSchema },
+  { additionalProperties: false },
+);
+
+type ByName = Static<typeof byNameSchema>;
+
+/** A transfer takes as long as the network needs; a day is a mistake. */
+const transferLimitMs = 24 * 3_600_000;
+
+/** At most so often one line of progress for each blob. */
+const progressEveryMs = 200;
+
+/** Images by name, `/v1/images…`. A transfer's answer is a line of JSON for each step, then one for the end. */
+export function imageRoutes(app: FastifyInstance, { catalog }: ImageRoutesOptions): void {
+  acceptJson(app);
+
+  app.get('/v1/images', { config: forSome('registry:pull') }, async ({ principal }) => ({
+    images: (await catalog.list()).filter(({ name }) =>
+      can(principal, 'registry:pull', parseImageReference(name).repository),
+    ),
+  }));
+
+  app.get<{ Querystring: ByName }>(
+    '/v1/images/one',
+    { config: forSome('registry:pull'), schema: { querystring: byNameSchema } },
+    async ({ query, principal }) => {
+      const reference = parseImageReference(query.name);
+      requireRight(principal, 'registry:pull', reference.repository);
+      return await catalog.find(reference);
+    },
+  );
+
+  app.delete<{ Querystring: ByName }>(
+    '/v1/images/one',
+    { config: forSome('registry:push'), schema: { querystring: byNameSchema } },
+    async ({ query, principal }, reply) => {
+      const reference = parseImageReference(query.name);
+      requireRight(principal, 'registry:push', reference.repository);
+      if (await catalog.remove(reference)) return reply.code(204).send();
+      throw new HostError('not_found', 'image.not_found', `There is no image ${query.name}.`);
+    },
+  );
+
+  // Both use the host's own credentials.
+  app.post<{ Body: ByName }>(
+    '/v1/images/pulls',
+    { config: forHost('deploy'), schema: { body: byNameSchema } },
+    (request, reply) => {
+      const reference = parseImageReference(request.body.name);
+      return transfer(request, reply, (options) => catalog.pull(reference, options));
+    },
+  );
+
+  app.post<{ Body: Static<typeof pushSchema> }>(
+    '/v1/images/pushes',
+    { config: forHost('deploy'), schema: { body: pushSchema } },
+    (request, reply) => {
+      const [source, target] = [request.body.name, request.body.target].map(parseImageReference);
+      return transfer(request, reply, (options) =>
+        catalog.push(source as ImageReference, target as ImageReference, options),
+      );
+    },
+  );
+}
+
+function transfer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  run: (options: ImageTransfer) => Promise<Digest>,
+): FastifyReply {
+  const lines = new Readable({ objectMode: false, read: () => {} });
+  const write = (line: object) => void lines.push(`${JSON.stringify(line)}\n`);
+  const left = new AbortController();
+  reply.raw.once('close', () => left.abort());
+  const signal = AbortSignal.any([left.signal, AbortSignal.timeout(transferLimitMs)]);
+  const toldMs = new Map<Digest, number>();
+  const onProgress: ImageTransfer['onProgress'] = (progress) => {
+    const nowMs = performance.now();
+    const isEnd = progress.doneBytes === progress.totalBytes;
+    if (!isEnd && nowMs - (toldMs.get(progress.digest) ?? 0) < progressEveryMs) return;
+    toldMs.set(progress.digest, nowMs);
+    write({ progress });
+  };
+  run({ signal, onProgress })
+    .then(
+      (digest) => write({ digest }),
+      (thrown: unknown) => {
+        const error = toHostError(thrown);
+        if (error.code === 'internal') request.log.error({ error }, 'A transfer failed.');
+        write({ error: hostErrorAnswer(error, `request ${request.id}`).body });
+      },
+    )
+    .finally(() => lines.push(null));
+  return reply.type('application/x-ndjson').send(lines);
+}

@@ -1,0 +1,236 @@
+import { openAsBlob } from 'node:fs';
+import { HostError } from '../../domain/errors.ts';
+import type { Digest } from '../../domain/ids.ts';
+import type { ImageProgress, ImageTransfer } from '../../domain/image-catalog.ts';
+import { formatImageReference, type ImageReference } from '../../domain/image-reference.ts';
+import { mapLimited } from '../../lib/map-limited.ts';
+import { SingleFlight } from '../../lib/single-flight.ts';
+import { blobLimitBytes, digestOf, type BlobStore } from '../blob-store.ts';
+import {
+  manifestLimitBytes,
+  manifestTypes,
+  parseManifest,
+  type IndexChild,
+  type ManifestContent,
+} from '../manifest-content.ts';
+import { downloadBlob, type OpenBlob, type WantedBlob } from './blob-download.ts';
+import type { RegistryClient } from './registry-client.ts';
+
+/** A reference that names a registry. */
+export type RemoteReference = ImageReference & { readonly registry: string };
+
+/** Layers of one image on their way at once. */
+const parallelLayers = 4;
+
+/** Images between the content store and registries. */
+export class RemoteImages {
+  readonly #blobs: BlobStore;
+  readonly #client: RegistryClient;
+  readonly #architecture: string;
+  readonly #downloads = new SingleFlight<Digest, void>();
+
+  constructor(blobs: BlobStore, client: RegistryClient, arch = process.arch) {
+    this.#blobs = blobs;
+    this.#client = client;
+    this.#architecture = arch === 'x64' ? 'amd64' : arch;
+  }
+
+  /** See ImageCatalog.pull. */
+  async pull(reference: RemoteReference, options: ImageTransfer): Promise<Digest> {
+    const { signal } = options;
+    const wanted = reference.digest ?? reference.tag ?? 'latest';
+    let { digest, content, manifest } = await this.#manifest(reference, wanted, signal);
+    if (manifest.children.length > 0) {
+      const child = this.#choose(reference, manifest.children);
+      ({ digest, content, manifest } = await this.#manifest(reference, child.digest, signal));
+    }
+    if (manifest.blobs.length === 0) throw noImage(reference);
+    await mapLimited(manifest.blobs, parallelLayers, (blob) =>
+      this.#fetchBlob(reference, { digest: blob.digest, sizeBytes: blob.size }, options),
+    );
+    await this.#blobs.put(content);
+    return digest;
+  }
+
+  /** See ImageCatalog.push. The manifest goes last: who sees it can have all of it. */
+  async push(digest: Digest, reference: RemoteReference, options: ImageTransfer): Promise<void> {
+    const content = await this.#blobs.readSmall(digest, manifestLimitBytes);
+    const manifest = parseManifest(content);
+    await mapLimited(manifest.blobs, parallelLayers, (blob) =>
+      this.#sendBlob(reference, { digest: blob.digest, sizeBytes: blob.size }, options),
+    );
+    const response = await this.#client.send(
+      {
+        ...where(reference, 'push'),
+        method: 'PUT',
+        path: `manifests/${reference.tag ?? digest}`,
+        headers: { 'content-type': manifest.mediaType },
+        body: content.toString(),
+      },
+      options.signal,
+    );
+    await expectStatus(response, 201, reference);
+  }
+
+  async #manifest(
+    reference: RemoteReference,
+    wanted: string,
+    signal: AbortSignal,
+  ): Promise<{ digest: Digest; content: Buffer; manifest: ManifestContent }> {
+    const response = await this.#client.send(
+      {
+        ...where(reference, 'pull'),
+        path: `manifests/${wanted}`,
+        headers: { accept: manifestTypes.join(', ') },
+      },
+      signal,
+    );
+    await expectStatus(response, 200, reference);
+    const content = await readWhole(response, manifestLimitBytes);
+    const digest = digestOf(content);
+    if (wanted.includes(':') && digest !== wanted) {
+      throw new HostError(
+        'invalid',
+        'image.wrong_manifest',
+        `${reference.registry} sent another manifest than ${wanted}.`,
+      );
+    }
+    const type = response.headers.get('content-type')?.split(';', 1)[0];
+    const announced = type && manifestTypes.includes(type) ? type : undefined;
+    return { digest, content, manifest: parseManifest(content, announced) };
+  }
+
+  #choose(reference: RemoteReference, children: readonly IndexChild[]): IndexChild {
+    const found = children.find(
+      ({ platform }) => platform?.os === 'linux' && platform.architecture === this.#architecture,
+    );
+    if (found) return found;
+    throw new HostError(
+      'invalid',
+      'image.no_platform',
+      `${formatImageReference(reference)} has no image for linux/${this.#architecture}.`,
+    );
+  }
+
+  /** Two who want one blob share its download. */
+  async #fetchBlob(
+    reference: RemoteReference,
+    blob: WantedBlob,
+    { signal, onProgress = () => {} }: ImageTransfer,
+  ): Promise<void> {
+    const progress = (doneBytes: number) => onProgress(progressOf(blob, doneBytes));
+    if (blob.sizeBytes > blobLimitBytes) throw tooLarge(blob);
+    if (await this.#blobs.adopt(blob.digest)) return progress(blob.sizeBytes);
+    const open: OpenBlob = (offset) => this.#openBlob(reference, blob, offset, signal);
+    await this.#downloads.run(blob.digest, () =>
+      downloadBlob(this.#blobs, blob, open, signal, progress),
+    );
+    progress(blob.sizeBytes);
+  }
+
+  async #openBlob(
+    reference: RemoteReference,
+    { digest }: WantedBlob,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<{ start: number; content: AsyncIterable<Uint8Array> }> {
+    const headers = offset > 0 ? { range: `bytes=${offset}-` } : {};
+    const path = `blobs/${digest}`;
+    const response = await this.#client.send(
+      { ...where(reference, 'pull'), path, headers },
+      signal,
+    );
+    if (response.status !== 206) await expectStatus(response, 200, reference);
+    if (!response.body) throw new Error('the answer has no body');
+    return { start: response.status === 206 ? offset : 0, content: response.body };
+  }
+
+  async #sendBlob(
+    reference: RemoteReference,
+    blob: WantedBlob,
+    { signal, onProgress = () => {} }: ImageTransfer,
+  ): Promise<void> {
+    const { digest, sizeBytes } = blob;
+    const target = where(reference, 'push');
+    const head = await this.#client.send(
+      { ...target, method: 'HEAD', path: `blobs/${digest}` },
+      signal,
+    );
+    if (head.status !== 200) {
+      const begun = await this.#client.send(
+        { ...target, method: 'POST', path: 'blobs/uploads/' },
+        signal,
+      );
+      await expectStatus(begun, 202, reference);
+      const url = new URL(begun.headers.get('location') ?? '', begun.url);
+      url.searchParams.set('digest', digest);
+      const body = await openAsBlob(this.#blobs.path(digest));
+      const headers = { 'content-type': 'application/octet-stream' };
+      const sent = await this.#client.send(
+        { ...target, method: 'PUT', path: url.href, headers, body },
+        signal,
+      );
+      await expectStatus(sent, 201, reference);
+    }
+    onProgress(progressOf(blob, sizeBytes));
+  }
+}
+
+const where = ({ registry, repository }: RemoteReference, action: 'pull' | 'push') => ({
+  registry,
+  // Docker's own images have a first part that nobody writes.
+  repository:
+    registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository,
+  action,
+});
+
+const progressOf = ({ digest, sizeBytes }: WantedBlob, doneBytes: number): ImageProgress => ({
+  digest,
+  doneBytes,
+  totalBytes: sizeBytes,
+});
+
+async function expectStatus(
+  response: Response,
+  status: number,
+  reference: RemoteReference,
+): Promise<void> {
+  if (response.status === status) return;
+  const name = formatImageReference(reference);
+  const text = (await response.text().catch(() => '')).slice(0, 300);
+  if (response.status === 404) {
+    throw new HostError('not_found', 'image.not_found', `There is no image ${name}.`);
+  }
+  const code = response.status >= 500 ? 'unavailable' : 'invalid';
+  throw new HostError(
+    code,
+    'image.registry_failed',
+    `${reference.registry} answered ${response.status} for ${name}: ${text}`,
+  );
+}
+
+async function readWhole(response: Response, limitBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > limitBytes)
+      throw new HostError('invalid', 'image.large_manifest', 'The manifest is too large.');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+const noImage = (reference: RemoteReference): HostError =>
+  new HostError(
+    'invalid',
+    'image.unusable',
+    `${formatImageReference(reference)} is not an image that can be run.`,
+  );
+
+const tooLarge = ({ digest, sizeBytes }: WantedBlob): HostError =>
+  new HostError(
+    'too_large',
+    'image.too_large',
+    `The layer ${digest} has ${sizeBytes} bytes; at most ${blobLimitBytes} are taken.`,
+  );

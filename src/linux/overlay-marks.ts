@@ -1,0 +1,25 @@
+import { calls, check, LinuxError } from './libc.ts';
+
+const characterDevice = 0o020000;
+const opaqueAttribute = 'trusted.overlay.opaque';
+
+/** By which overlayfs knows that nothing of lower layers is at a path. @throws LinuxError. */
+export function makeWhiteout(path: string): void {
+  check(calls.mknod(path, characterDevice, 0), 'mknod', path);
+}
+
+/** Makes overlayfs show nothing of lower layers in a folder. @throws LinuxError. */
+export function makeOpaque(dir: string): void {
+  check(calls.lsetxattr(dir, opaqueAttribute, 'y', 1, 0), 'lsetxattr', dir);
+}
+
+/** @throws LinuxError. */
+export function isOpaque(dir: string): boolean {
+  try {
+    return check(calls.lgetxattr(dir, opaqueAttribute, null, 0), 'lgetxattr', dir) > 0;
+  } catch (error) {
+    if (error instanceof LinuxError && ['ENODATA', 'EOPNOTSUPP', 'ENOTSUP'].includes(error.code))
+      return false;
+    throw error;
+  }
+}
