@@ -1,6 +1,6 @@
 const modules = [
   'cli', 'containers', 'events', 'gateway', 'images', 'network', 'orchestration', 'queue',
-  'replies', 'security', 'supervisor', 'telemetry', 'volumes', 'worker',
+  'replies', 'schedules', 'security', 'supervisor', 'telemetry', 'volumes', 'worker',
 ];
 const kernelModules = ['containers', 'images', 'network', 'volumes', 'security'];
 
@@ -8,6 +8,7 @@ const kernelModules = ['containers', 'images', 'network', 'volumes', 'security']
 const libraryHomes = {
   bullmq: 'queue',
   fastify: 'gateway',
+  'cron-parser': 'schedules',
   koffi: 'linux',
   esbuild: 'cli',
   commander: 'cli',

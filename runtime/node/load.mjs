@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { fetchHandler } from './fetch-handler.mjs';
+import { scheduledHandler } from './scheduled-handler.mjs';
 import { lambdaHandler } from './lambda-handler.mjs';
 import { RuntimeError } from './thrown.mjs';
 
@@ -87,13 +88,38 @@ function setEnvironment({ env, functionName, version, memoryBytes }) {
  */
 function findHandler(module, { entry, env }) {
   const main = module.default?.default ?? module.default; // twice: compiled to CommonJS
+  if (typeof main?.scheduled === 'function') {
+    const others = findOther(module, main, entry, env);
+    return scheduledHandler(
+      (...args) => main.scheduled(...args),
+      env,
+      async (invocation) => {
+        if (typeof others === 'function') return await others(invocation);
+        throw others;
+      },
+    );
+  }
+  const handler = findOther(module, main, entry, env);
+  if (typeof handler === 'function') return handler;
+  throw handler;
+}
+
+/**
+ * What serves everything but schedules, or the error that says that there is nothing.
+ * @param {any} module
+ * @param {any} main
+ * @param {string} entry
+ * @param {Record<string, string>} env
+ * @returns {Handler | RuntimeError}
+ */
+function findOther(module, main, entry, env) {
   if (typeof main?.fetch === 'function') {
     return fetchHandler((request, ...rest) => main.fetch(request, ...rest), env);
   }
   const handler = module.handler ?? main?.handler;
   if (typeof handler === 'function') return lambdaHandler(handler);
   if (typeof main === 'function') return fetchHandler(main, env);
-  throw new RuntimeError(
+  return new RuntimeError(
     'Runtime.HandlerNotFound',
     `${entry} needs "export default { fetch(request) {…} }" or "export const handler = ` +
       `async (event) => …". It exports ${Object.keys(module).join(', ') || 'nothing'}.`,

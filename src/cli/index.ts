@@ -18,6 +18,7 @@ import { rollbackCommand } from './commands/rollback.ts';
 import { secretCommand } from './commands/secret.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { trafficCommand } from './commands/traffic.ts';
+import { scheduleCommand } from './commands/schedule.ts';
 import { upCommand } from './commands/up.ts';
 import { usageCommand } from './commands/usage.ts';
 import { versionsCommand } from './commands/versions.ts';
@@ -76,6 +77,7 @@ function program(context: CommandContext): Command {
     secretCommand,
     sandboxCommand,
     volumeCommand,
+    scheduleCommand,
   ];
   for (const command of commands) root.addCommand(command(context).exitOverride());
   return root;

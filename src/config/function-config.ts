@@ -4,6 +4,7 @@ import { HostError } from '../domain/errors.ts';
 import { runtimes, type FunctionSpec } from '../domain/function.ts';
 import { isName } from '../domain/ids.ts';
 import { readEntry } from './function/entry.ts';
+import { cronTriggersSchema, readCronTriggers } from './function/cron-trigger.ts';
 import { environmentSchema, readEnvironment } from './function/environment.ts';
 import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
 import { networkSchema, readNetwork } from './function/network.ts';
@@ -33,7 +34,15 @@ export const functionConfigSchema = Type.Object(
     ...resourceKeys,
     env: Type.Optional(environmentSchema),
     secrets: Type.Optional(secretsSchema),
-    triggers: Type.Optional(Type.Object({ http: Type.Optional(httpTriggerSchema) }, strict)),
+    triggers: Type.Optional(
+      Type.Object(
+        {
+          http: Type.Optional(httpTriggerSchema),
+          cron: Type.Optional(cronTriggersSchema),
+        },
+        strict,
+      ),
+    ),
     isolation: Type.Optional(
       Type.Enum(['function', 'invocation'], {
         default: 'function',
@@ -75,6 +84,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     problems.add('name: must be 1 to 63 of a-z, 0-9 and "-", not "-" at either end');
   }
   const runtime = config.runtime ?? runtimes[0];
+  const cron = readCronTriggers(config.triggers?.cron ?? [], problems);
   const volumes = readVolumes(config.volumes ?? [], problems);
   const network = readNetwork(config.network ?? {}, problems);
   const spec: FunctionSpec = {
@@ -85,6 +95,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     secrets: readSecrets(config.secrets ?? [], config.env ?? {}, problems),
     ...readResources(config, problems),
     http: readHttpTrigger(config.triggers?.http, problems),
+    ...(cron.length > 0 ? { cron } : {}),
     isolation: config.isolation ?? 'function',
     volumes,
     ...(network ? { network } : {}),

@@ -3,6 +3,7 @@ import type { HttpTrigger } from './http-trigger.ts';
 import type { Digest } from './ids.ts';
 import type { NetworkSpec } from './network.ts';
 import type { RecordStore } from './record-store.ts';
+import type { CronTrigger } from './schedule.ts';
 import type { VolumeMount } from './volume.ts';
 
 /** Language runtimes with a base image of their own; the first is the default. */
@@ -37,6 +38,8 @@ export interface FunctionSpec {
   readonly network?: NetworkSpec;
   /** `max` bounds the sandboxes of this function on a node; `keepWarmMs` an idle one's life. */
   readonly scaling: { readonly max: number; readonly keepWarmMs: number };
+  /** Absent: no schedules. */
+  readonly cron?: readonly CronTrigger[];
   /** Absent: the defaults. */
   readonly async?: AsyncSettings;
 }

@@ -7,6 +7,7 @@ import { HostError } from '../domain/errors.ts';
 import type { FunctionRecord, FunctionStore } from '../domain/function.ts';
 import { packageLimitBytes } from '../domain/limits.ts';
 import type { LogQuery, LogStore } from '../domain/log.ts';
+import type { Schedules } from '../domain/schedule.ts';
 import { can } from '../domain/principal.ts';
 import { requireRight } from './callers.ts';
 import { deployment, functionDetails, functionSummary, logLine } from './function-views.ts';
@@ -17,6 +18,7 @@ import { EventStreams } from './server-sent-events.ts';
 export interface FunctionRoutesOptions {
   readonly functions: FunctionStore;
   readonly deployer: FunctionDeployer;
+  readonly schedules: Schedules;
   readonly logs: Pick<LogStore, 'read' | 'follow'>;
 }
 
@@ -50,7 +52,7 @@ type LogsQuery = Static<typeof logsQuerySchema>;
 
 /** Management of functions, `/v1/functions…`. */
 export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOptions): void {
-  const { functions, deployer, logs } = options;
+  const { functions, schedules, deployer, logs } = options;
   const streams = new EventStreams(app);
 
   // A package is held in memory whole: it is at most 50 MiB, and only holders of a key send one.
@@ -65,6 +67,7 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     if (!Buffer.isBuffer(request.body)) throw noPackage();
     const spec = parseFunctionConfig(await readPackageConfig(request.body));
     requireRight(request.principal, 'deploy', spec.name);
+    checkSchedules(schedules.problems(spec.cron ?? []));
     for (const { name, readOnly } of spec.volumes) {
       requireRight(request.principal, readOnly ? 'read' : 'deploy', name);
     }
@@ -134,6 +137,16 @@ function find(functions: FunctionStore, name: string): FunctionRecord {
 
 const noFunction = (name: string): HostError =>
   new HostError('not_found', 'gateway.no_function', `There is no function "${name.slice(0, 80)}".`);
+
+function checkSchedules(problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw new HostError(
+    'invalid',
+    'function.invalid_schedule',
+    `hearth.json is not valid: triggers.cron: ${problems.join('; ')}.`,
+    { details: { problems } },
+  );
+}
 
 const noPackage = (): HostError =>
   new HostError(

@@ -28,6 +28,7 @@ import { forAnyone, guardRoutes } from './route-access.ts';
 import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
 import { sandboxRoutes, type SandboxRoutesOptions } from './sandbox-routes.ts';
 import { usageRoutes, type UsageRoutesOptions } from './usage-routes.ts';
+import { scheduleRoutes, type ScheduleRoutesOptions } from './schedule-routes.ts';
 import { volumeRoutes, type VolumeRoutesOptions } from './volume-routes.ts';
 
 export interface ManagementAppOptions
@@ -42,7 +43,8 @@ export interface ManagementAppOptions
     ImageRoutesOptions,
     RegistryRoutesOptions,
     UsageRoutesOptions,
-    VolumeRoutesOptions {
+    VolumeRoutesOptions,
+    ScheduleRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
   readonly facts: FactPublisher;
@@ -93,6 +95,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => functionRoutes(scope, options));
   app.register(async (scope) => versionRoutes(scope, options));
   app.register(async (scope) => usageRoutes(scope, options));
+  app.register(async (scope) => scheduleRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, options));
   app.register(async (scope) => imageRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));

@@ -19,6 +19,7 @@ import { createEventQueues } from '../queue/index.ts';
 import { BullLaneProducer } from '../queue/lane-producer.ts';
 import { ReplyServer } from '../replies/reply-server.ts';
 import { AuditLog } from '../telemetry/audit-log.ts';
+import { createSchedules } from '../schedules/index.ts';
 import { PrometheusPage } from '../telemetry/metrics/prometheus-page.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
@@ -58,6 +59,12 @@ export async function createGatewayHost(
   facts.subscribe(metrics.countOwn);
   const usage = new RedisUsageLedger(durable);
   const { tracing, recorder } = tracesOf('hearth-gateway', config, facts, logger);
+  const { schedules, service: scheduling } = createSchedules({
+    ...durable,
+    functions,
+    invoker: eventQueues.invoker,
+    records: eventQueues.records,
+  });
   const gateway = createGateway({
     listen: config.listen,
     tracing,
@@ -73,6 +80,7 @@ export async function createGatewayHost(
     lane,
     invoker: eventQueues.invoker,
     records: eventQueues.records,
+    schedules,
     replies,
     nodes,
     sandboxes,
@@ -113,6 +121,7 @@ export async function createGatewayHost(
     replies,
     lane,
     eventQueues.service,
+    scheduling,
     logs,
     usage,
     gateway,

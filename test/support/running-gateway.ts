@@ -11,6 +11,7 @@ import type { NodeInfo } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { UsageRow } from '../../src/domain/usage.ts';
 import type { Tracing } from '../../src/domain/trace.ts';
+import type { Schedules } from '../../src/domain/schedule.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { Registry } from '../../src/images/index.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
@@ -34,6 +35,16 @@ export interface Answer {
   readonly headers: IncomingMessage['headers'];
   readonly text: string;
 }
+
+const noSchedules: Schedules = {
+  problems: () => [],
+  list: async () => [],
+  next: () => [],
+  pause: async () => {},
+  resume: async () => {},
+  trigger: async () => '',
+  history: async () => [],
+};
 
 /** A gateway that listens on a free port of the loopback, with everything behind it played. */
 export class RunningGateway implements AsyncDisposable {
@@ -94,6 +105,7 @@ export class RunningGateway implements AsyncDisposable {
         }),
       },
       place: (spec, live) => placeFunction(spec.name, live),
+      schedules: noSchedules,
       volumes: this.volumes,
       volumeRecords: this.volumes,
       feed: this.feed,

@@ -161,3 +161,39 @@ describe('a fetch handler', () => {
     expect(error.type).toBe('Runtime.InvalidResponse');
   });
 });
+
+describe('a scheduled handler', () => {
+  const planned = {
+    trigger: 'event' as const,
+    method: 'POST',
+    headers: [['x-hearth-schedule', 'nightly']] as [string, string][],
+    body: JSON.stringify({ detail: { cron: '0 3 * * *', scheduledTime: 1_700_000_000_000 } }),
+  };
+
+  test('is called by a schedule, and what it began belongs to the invocation', async () => {
+    await load(`let seen; export default {
+      scheduled(event, env, ctx) {
+        ctx.waitUntil(Promise.resolve().then(() => { seen = { ...event, name: ctx.functionName }; }));
+      },
+      fetch: () => Response.json(seen),
+    }`);
+    expect((await bootstrap.invoke(planned)).status).toBe(200);
+    expect(JSON.parse((await bootstrap.invoke()).body.toString())).toEqual({
+      type: 'scheduled',
+      cron: '0 3 * * *',
+      scheduledTime: 1_700_000_000_000,
+      name: 'tested',
+    });
+  });
+
+  test('is enough for a function that nobody else calls', async () => {
+    await load(`export default { scheduled() {} }`);
+    expect((await bootstrap.invoke(planned)).status).toBe(200);
+  });
+
+  test('need not be there: fetch gets the event', async () => {
+    await load(`export default { fetch: async (request) => Response.json(await request.json()) }`);
+    const { body } = await bootstrap.invoke(planned);
+    expect(JSON.parse(body.toString())).toMatchObject({ detail: { cron: '0 3 * * *' } });
+  });
+});
