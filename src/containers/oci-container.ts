@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type {
@@ -12,7 +12,7 @@ import type {
 import type { ContainerState } from '../domain/container-state.ts';
 import { HostError } from '../domain/errors.ts';
 import type { SandboxId } from '../domain/ids.ts';
-import type { Cgroup } from '../linux/index.ts';
+import { unmount, type Cgroup } from '../linux/index.ts';
 import { ContainerLife } from './container-life.ts';
 import type { OciRuntime, RuntimeExit } from './oci-runtime.ts';
 
@@ -131,7 +131,7 @@ export class OciContainer implements Container {
   async #delete(): Promise<void> {
     const { cgroup, bundleDir } = this.#parts;
     await this.kill(); // settles the end of one that was never started
-    await Promise.all([cgroup.remove(), rm(bundleDir, { recursive: true, force: true })]);
+    await Promise.all([cgroup.remove(), removeBundle(bundleDir)]);
     this.#life.move('delete');
   }
 
@@ -140,6 +140,17 @@ export class OciContainer implements Container {
     this.#end = { ...exit, outOfMemory: this.#parts.cgroup.oomKills() > 0 };
     this.#life.move('end');
     this.#ended.resolve(this.#end);
+  }
+}
+
+/** A runtime that was killed while it started may have left a mount of its own binary in it. */
+async function removeBundle(dir: string): Promise<void> {
+  try {
+    await rm(dir, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    for (const name of await readdir(dir)) unmount(join(dir, name), { detach: true });
+    await rm(dir, { recursive: true, force: true });
   }
 }
 

@@ -116,7 +116,12 @@ function spawnRuntime(command: readonly string[], options: RunOptions): RunningR
   const child = spawnProcess(
     '/bin/sh',
     ['-c', enterCgroups, 'enter-cgroups', String(files.length), ...files, ...command],
-    { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: minimalEnv },
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      // Where it mounts its own binary, read-only, while it starts (CVE-2019-5736); else in /tmp,
+      // where one that is killed at that moment would leave it for good.
+      env: { ...minimalEnv, _LIBCONTAINER_STATEDIR: options.bundleDir },
+    },
   );
   const exited = exitOf(child).then((status) =>
     typeof status === 'number' ? exitFromCode(status) : { signal: status },

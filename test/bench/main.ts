@@ -8,6 +8,7 @@ type Scenario = () => Promise<{
 const scenarios: Readonly<Record<string, Scenario>> = {
   invoke: () => import('./invoke.ts'),
   lane: () => import('./lane.ts'),
+  cycles: () => import('./cycles.ts'),
 };
 
 const name = process.argv[2] ?? '';

@@ -12,8 +12,8 @@ export interface SmallRoot {
 }
 
 /** Nothing is copied, so that it is there at once. The mapped ids may pass. */
-export async function makeSmallRoot(): Promise<SmallRoot> {
-  const dir = await mkdtemp(join(tmpdir(), 'hearth-root-'));
+export async function makeSmallRoot(parent = tmpdir()): Promise<SmallRoot> {
+  const dir = await mkdtemp(join(parent, 'hearth-root-'));
   await chmod(dir, 0o755);
   for (const name of ['usr', 'proc', 'dev', 'tmp']) await mkdir(join(dir, name));
   await chmod(join(dir, 'tmp'), 0o1777); // runc gives what is mounted there the folder's mode

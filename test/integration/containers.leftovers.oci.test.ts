@@ -1,0 +1,122 @@
+import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Leftovers } from '../../src/containers/leftovers.ts';
+import { OciEngine } from '../../src/containers/oci-engine.ts';
+import { findOciRuntime } from '../../src/containers/oci-runtime.ts';
+import { CgroupTree, readCgroupLayout } from '../../src/linux/index.ts';
+import { killingSteps } from '../support/killing-steps.ts';
+import { startInOwnMounts } from '../support/own-mounts.ts';
+import type { CyclesReport } from '../support/programs/cycling-worker.ts';
+
+let dir: string;
+let cgroupsPath: string;
+let cgroups: CgroupTree;
+let workers: ChildProcess[];
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'hearth-leftovers-'));
+  cgroupsPath = `/hearth-test/${randomUUID()}`;
+  cgroups = new CgroupTree(readCgroupLayout(), cgroupsPath);
+  workers = [];
+});
+afterEach(async () => {
+  for (const worker of workers) worker.kill('SIGKILL');
+  await cgroups.remove();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function start(program: string, ...args: readonly string[]): ChildProcess {
+  const worker = startInOwnMounts(program, dir, cgroupsPath, ...args);
+  workers.push(worker);
+  return worker;
+}
+
+/** Processes that know the folder: by their arguments, or by a mount that they still see. */
+function processesWithTraces(): readonly string[] {
+  return readdirSync('/proc').filter(
+    (pid) =>
+      /^\d+$/.test(pid) &&
+      Number(pid) !== process.pid &&
+      ['cmdline', 'mountinfo'].some((file) => read(`/proc/${pid}/${file}`).includes(dir)),
+  );
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+}
+
+/** The next start of the node, as far as it concerns what is left. Gives what it removed. */
+async function startAgain() {
+  const runtime = await findOciRuntime('crun');
+  const engine = new OciEngine({ runtime, cgroups, cgroupsPath, bundlesDir: join(dir, 'none') });
+  let removed: unknown;
+  const leftovers = new Leftovers(engine, cgroups, {
+    publish: (_type, data) => void (removed = data),
+  });
+  await leftovers.start();
+  return removed;
+}
+
+/**
+ * Mounts and network namespaces live by processes, and by mounts in a namespace that lives. A shell
+ * that was on its way to become a container when its worker died finds no cgroup, and ends.
+ */
+async function expectNothingLeft(): Promise<void> {
+  expect(cgroups.list()).toEqual([]);
+  await vi.waitFor(() => expect(processesWithTraces()).toEqual([]), 5_000);
+}
+
+describe('a worker that is killed', () => {
+  test.each(killingSteps)(
+    'after "%s" leaves nothing that the next start does not remove',
+    async (step) => {
+      const worker = start('dying-worker', step);
+      expect(await once(worker, 'exit')).toEqual([null, 'SIGKILL']);
+      await startAgain();
+      await expectNothingLeft();
+    },
+  );
+
+  test('at any moment of many lives leaves nothing that the next start does not remove', async () => {
+    for (let round = 0; round < 6; round++) {
+      const worker = start('cycling-worker', '0', '4');
+      await once(worker.stdout!, 'data');
+      await delay(Math.random() * 200);
+      worker.kill('SIGKILL');
+      await once(worker, 'exit');
+      await startAgain();
+      await expectNothingLeft();
+    }
+  });
+
+  test('while its sandbox runs has it told as removed', async () => {
+    const worker = start('dying-worker', 'run');
+    await once(worker, 'exit');
+    expect(await startAgain()).toEqual({ cgroups: 1, processes: 4 });
+    expect(await startAgain()).toBeUndefined();
+  });
+});
+
+test('a hundred sandboxes made and destroyed leave a worker as it was', async () => {
+  const worker = start('cycling-worker', '100', '4');
+  const output = await text(worker.stdout!);
+  const { before, after } = JSON.parse(output.slice(output.indexOf('{'))) as CyclesReport;
+  const { heapBytes, ...held } = after;
+  const { heapBytes: heapBefore, ...heldBefore } = before;
+  expect(held).toEqual(heldBefore);
+  expect(held.cgroups).toBe(0);
+  expect(heapBytes - heapBefore).toBeLessThan(2 * 1024 * 1024);
+  await expectNothingLeft();
+});

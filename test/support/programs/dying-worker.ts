@@ -1,0 +1,16 @@
+// Takes a sandbox through its life and is killed after one step of it.
+// Arguments: folder, path of the cgroups, step.
+import { setTimeout as delay } from 'node:timers/promises';
+import { die, killedAfter, type KillingStep } from '../killing-steps.ts';
+import { openRuntimeCore } from '../runtime-core.ts';
+
+const [dir = '', cgroupsPath = '', step = ''] = process.argv.slice(2);
+const never = new AbortController().signal;
+const { maker, order } = await openRuntimeCore(dir, cgroupsPath, killedAfter(step as KillingStep));
+const sandbox = await maker.make(order, never);
+const isUp = () => sandbox.inspect().stats.pids >= 4; // the OCI runtime, the shell, its children
+while (!isUp()) await delay(5);
+if (step === 'run') die();
+sandbox.freeze();
+await sandbox.destroy('shutdown');
+process.exit(1); // not reached: the step was to come before

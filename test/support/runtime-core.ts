@@ -1,0 +1,117 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ContainerMaker, type MakerOrder } from '../../src/containers/container-maker.ts';
+import { OciEngine } from '../../src/containers/oci-engine.ts';
+import { findOciRuntime } from '../../src/containers/oci-runtime.ts';
+import { RootMounts } from '../../src/containers/root-mounts.ts';
+import { Workspace } from '../../src/containers/workspace.ts';
+import type { IdRangeProvider } from '../../src/domain/container.ts';
+import type { ContainerEngine } from '../../src/domain/container-engine.ts';
+import type { NetworkProvider } from '../../src/domain/network.ts';
+import type { SandboxVolumes } from '../../src/domain/volume.ts';
+import { ServiceGroup } from '../../src/lib/lifecycle.ts';
+import {
+  CgroupTree,
+  hideUnifiedHierarchy,
+  NetworkNamespaces,
+  readCgroupLayout,
+} from '../../src/linux/index.ts';
+import { NamespacePool } from '../../src/network/namespace-pool.ts';
+import { IdRanges } from '../../src/security/id-ranges.ts';
+import { strictProfile } from '../../src/security/strict-profile.ts';
+import { mountPlan } from '../../src/volumes/mount-plan.ts';
+import { makeSmallRoot } from './small-root.ts';
+import { silentLogger } from './silent-logger.ts';
+
+/** What the parts of a runtime core may be replaced by on their way into it. */
+export interface Decorations {
+  readonly idRanges?: (real: IdRangeProvider) => IdRangeProvider;
+  readonly network?: (real: NetworkProvider) => NetworkProvider;
+  readonly roots?: (real: Pick<RootMounts, 'lease'>) => Pick<RootMounts, 'lease'>;
+  readonly cgroups?: (real: CgroupTree) => CgroupTree;
+  readonly engine?: (real: ContainerEngine) => ContainerEngine;
+}
+
+/** A worker's runtime core, put together as the host does it. */
+export interface RuntimeCore {
+  readonly maker: ContainerMaker;
+  readonly cgroups: CgroupTree;
+  /** An order for a stem in which a shell and two children sleep. */
+  readonly order: MakerOrder;
+  stop(): Promise<void>;
+}
+
+const noConnection = { connect: async () => {}, open: () => {}, close: () => {} };
+
+const noVolumes: SandboxVolumes = {
+  mounts: [],
+  wanted: new AbortController().signal,
+  lost: new AbortController().signal,
+  [Symbol.asyncDispose]: async () => {},
+};
+
+/** Only for a process in a mount namespace of its own; `dir` is its alone. */
+export async function openRuntimeCore(
+  dir: string,
+  cgroupsPath: string,
+  decorate: Decorations = {},
+): Promise<RuntimeCore> {
+  await chmod(dir, 0o711); // the mapped ids pass through it
+  const layout = readCgroupLayout();
+  hideUnifiedHierarchy(layout);
+  const cgroups = new CgroupTree(layout, cgroupsPath);
+  const workspace = new Workspace(join(dir, 'run'));
+  const namespaces = new NetworkNamespaces();
+  const pool = new NamespacePool({
+    maker: namespaces,
+    dir: workspace.namespacesDir,
+    size: 0, // none is made in the background, so that what is there can be counted
+    logger: silentLogger,
+  });
+  const services = new ServiceGroup('runtime core', [workspace, namespaces, pool]);
+  await services.start(AbortSignal.timeout(10_000));
+  const network: NetworkProvider = {
+    lease: async () => ({ ...(await pool.lease()), ...noConnection }),
+  };
+  const root = await makeSmallRoot(dir);
+  await mkdir(join(root.dir, 'var/task'), { recursive: true });
+  const roots = new RootMounts(workspace.rootsDir);
+  const engine = new OciEngine({
+    runtime: await findOciRuntime('crun'),
+    cgroups: decorate.cgroups?.(cgroups) ?? cgroups,
+    cgroupsPath,
+    bundlesDir: workspace.bundlesDir,
+  });
+  const idRanges = new IdRanges();
+  const maker = new ContainerMaker({
+    engine: decorate.engine?.(engine) ?? engine,
+    profile: strictProfile(process.arch),
+    idRanges: decorate.idRanges?.(idRanges) ?? idRanges,
+    network: decorate.network?.(network) ?? network,
+    roots: decorate.roots?.(roots) ?? roots,
+    volumes: { lend: async () => noVolumes },
+    tasksDir: workspace.tasksDir,
+    logs: { append: () => {} },
+    logger: silentLogger,
+  });
+  return {
+    maker,
+    cgroups,
+    order: {
+      image: {
+        digest: `sha256:${'0'.repeat(64)}`,
+        layerDirs: [root.dir],
+        env: ['PATH=/usr/bin:/bin'],
+        entrypoint: ['/bin/sh', '-c', 'sleep 600 & sleep 600 & wait'],
+        workingDir: '/',
+        labels: {},
+      },
+      memoryBytes: 32 * 1024 * 1024,
+      cpu: 1,
+      mounts: [...root.mounts, ...mountPlan(1024 * 1024)],
+      volumes: [],
+      hasTaskFolder: true,
+    },
+    stop: () => services.stop(AbortSignal.timeout(10_000)),
+  };
+}
