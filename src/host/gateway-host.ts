@@ -9,6 +9,7 @@ import { FactStream } from '../events/fact-stream.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
+import { checkEgress } from '../network/blocked-ranges.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
@@ -75,6 +76,7 @@ export async function createGatewayHost(
       packages: images.packages,
       images: images.provider,
       secrets,
+      admit: ({ network }) => checkEgress(network, config.network),
       facts,
     }),
     lane,

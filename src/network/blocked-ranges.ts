@@ -1,3 +1,5 @@
+import { HostError } from '../domain/errors.ts';
+import type { NetworkSpec } from '../domain/network.ts';
 import {
   formatIpRange,
   ipRangesOverlap,
@@ -60,6 +62,31 @@ export function isBlocked(address: string, operator: OperatorRanges): boolean {
 
 function allBlocked({ ranges, denied }: OperatorRanges): readonly IpRange[] {
   return [...always, ...denied, ...ranges];
+}
+
+/**
+ * Tells early what could never work. @throws HostError `invalid` that names the ranges which no
+ * function can reach here.
+ */
+export function checkEgress(network: NetworkSpec | undefined, operator: OperatorRanges): void {
+  const blocked = (network?.egress ?? []).flatMap(({ to }) => {
+    const range = to.kind === 'range' ? parseIpRange(to.range) : undefined;
+    return range && isUnreachable(range, operator) ? [formatIpRange(range)] : [];
+  });
+  if (blocked.length === 0) return;
+  throw new HostError(
+    'invalid',
+    'network.blocked',
+    `network.egress: ${blocked.join(', ')} cannot be reached from functions: private and local addresses are blocked unless the operator excepts them with HEARTH_NETWORK_ALLOW.`,
+    { details: { blocked } },
+  );
+}
+
+function isUnreachable(range: IpRange, operator: OperatorRanges): boolean {
+  const covers = (outer: IpRange) =>
+    ipRangesOverlap(outer, range) && outer.prefixLength <= range.prefixLength;
+  const isExcepted = operator.excepted.some((excepted) => ipRangesOverlap(excepted, range));
+  return allBlocked(operator).some(covers) && !isExcepted;
 }
 
 /** Sets of ranges in nft take none that overlap. */

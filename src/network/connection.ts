@@ -58,10 +58,14 @@ export class Connection implements Disposable {
     const mark = this.#mark;
     if (mark === undefined) return;
     this.#mark = undefined;
-    this.#attempt(() => endConnections(sockets));
+    this.#attempt(() => {
+      // Where none has begun there is none to end: looking for them costs more than all the rest.
+      if (table.forget(this.#counter())) endConnections(sockets);
+    });
     this.#attempt(() =>
       table.change(this.#opening(mark).map((element) => ({ change: 'delete', element }))),
     );
+    if (table.isLost) this.#attempt(() => endConnections(sockets));
   }
 
   /** Lets it connect to what a name resolved to. */
@@ -96,7 +100,7 @@ export class Connection implements Disposable {
       this.#attempt(() =>
         table.change(this.#identity().map((element) => ({ change: 'delete', element }))),
       );
-      table.forget({ set: 'connections', key: [this.#name()] });
+      this.#attempt(() => table.forget(this.#counter()));
     }
     sockets[Symbol.dispose]();
   }
@@ -124,11 +128,16 @@ export class Connection implements Disposable {
     ];
   }
 
+  /** The kernel's own, made by a rule when a connection begins. */
+  #counter(): SetElement {
+    return { set: 'connections', key: [this.#name()] };
+  }
+
   #name() {
     return { type: 'ifname', value: this.#options.link } as const;
   }
 
-  #attempt(step: () => void): void {
+  #attempt(step: () => unknown): void {
     try {
       step();
     } catch (error) {

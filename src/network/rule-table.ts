@@ -66,12 +66,14 @@ export class RuleTable implements AsyncDisposable {
     }
   }
 
-  /** Of an element that the rules may have made; harmless where they have not. */
-  forget(element: SetElement): void {
+  /** Removes an element that the rules may have made; tells whether they have. */
+  forget(element: SetElement): boolean {
     try {
       changeElements(this.#socket, this.#table, [{ change: 'delete', element }]);
+      return true;
     } catch (error) {
       if ((error as { code?: string }).code !== 'ENOENT') throw error;
+      return false;
     }
   }
 

@@ -23,12 +23,15 @@ export interface FunctionDeployerOptions {
   /** Unpacks it before any traffic comes to it. */
   readonly images: Pick<ImageProvider, 'prepare'>;
   readonly secrets: SecretSource;
+  /** Throws HostError `invalid` for what cannot work on this installation; default: nothing. */
+  readonly admit?: (spec: FunctionSpec) => void;
   readonly facts: FactPublisher;
   readonly now?: () => Date;
 }
 
 export function createFunctionDeployer(options: FunctionDeployerOptions): FunctionDeployer {
-  const { functions, packages, images, secrets, facts, now = () => new Date() } = options;
+  const { functions, packages, images, secrets, facts } = options;
+  const { admit = () => {}, now = () => new Date() } = options;
   const mutex = new KeyedMutex<string>();
 
   async function deploy(
@@ -36,6 +39,7 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     packageTar: Readable,
     isStaged: boolean,
   ): Promise<DeployedVersion> {
+    admit(spec);
     const { missing } = secrets.bind({ name: spec.name, secrets: secretsNeeded(spec) });
     if (missing.length > 0) throw lacksSecrets(spec.name, missing);
     const digest = await packages.build(spec, packageTar);

@@ -1,15 +1,11 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startHost, type RunningHost } from '../support/running-host.ts';
+import { deployFunction } from './deploy-function.ts';
 import { httpCaller } from './http-caller.ts';
 import { closedLoop, summary, type Samples } from './samples.ts';
-
-const source = 'export default { fetch: () => new Response("hello") };';
 
 /** Longer than it takes to make a stem and to let it warm up. */
 const stemRefillMs = 200;
@@ -17,8 +13,8 @@ const stemRefillMs = 200;
 /** Invocations from end to end over HTTP, beside the same calls to a bare HTTP server. */
 export async function run(): Promise<readonly (readonly [name: string, samples: Samples])[]> {
   await using host = await startHost();
-  await deploy(host, 'one', { concurrency: 1 });
-  await deploy(host, 'many', { concurrency: 64 });
+  await deployFunction(host, 'one', { concurrency: 1 });
+  await deployFunction(host, 'many', { concurrency: 64 });
   return [
     ['bare HTTP server, 1 caller', await bareServer(1)],
     ['bare HTTP server, 64 callers', await bareServer(64)],
@@ -57,7 +53,7 @@ async function measured(url: string, callers: number): Promise<Samples> {
  * are made, so that each finds one.
  */
 async function fresh(host: RunningHost, kind: string, settings: object): Promise<Samples> {
-  await deploy(host, `fresh-${kind}`, { isolation: 'invocation', ...settings });
+  await deployFunction(host, `fresh-${kind}`, { isolation: 'invocation', ...settings });
   const { call, close } = httpCaller(`${host.url}/fn/fresh-${kind}`, 1);
   const times: number[] = [];
   const started = performance.now();
@@ -69,15 +65,4 @@ async function fresh(host: RunningHost, kind: string, settings: object): Promise
   }
   close();
   return summary(times, performance.now() - started);
-}
-
-async function deploy(host: RunningHost, name: string, settings: object): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'hearth-bench-'));
-  const triggers = { http: { auth: 'none' } };
-  const config = { name, entry: 'index.js', triggers, ...settings };
-  await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
-  await writeFile(join(dir, 'index.js'), source);
-  const { exitCode, stderr } = await host.hearth('deploy', dir);
-  await rm(dir, { recursive: true });
-  if (exitCode !== 0) throw new Error(stderr);
 }

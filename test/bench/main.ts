@@ -9,6 +9,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   invoke: () => import('./invoke.ts'),
   lane: () => import('./lane.ts'),
   cycles: () => import('./cycles.ts'),
+  network: () => import('./network.ts'),
 };
 
 const name = process.argv[2] ?? '';

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseEgressEntry } from '../../src/config/function/egress-entry.ts';
@@ -39,6 +39,7 @@ const rulesOf = (entries: readonly string[]): EgressRule[] =>
   });
 
 interface Node extends AsyncDisposable {
+  readonly nodeId: string;
   readonly table: string;
   readonly denied: object[];
   /** A sandbox of a function with these entries, open unless told otherwise. */
@@ -51,12 +52,15 @@ interface Node extends AsyncDisposable {
 let nodes = 0;
 
 /** The network of one worker node, in the fake internet's router. */
-async function startNode(settings: Partial<NetworkSettings> = {}): Promise<Node> {
+async function startNode(
+  settings: Partial<NetworkSettings> = {},
+  nodeId = `${(nodes += 1)}`.padStart(6, 'a').padEnd(32, '0'),
+): Promise<Node> {
   await using stack = new AsyncDisposableStack();
   const { namespaces, dir } = internet;
-  const nodeId = `${(nodes += 1)}`.padStart(6, 'a').padEnd(32, '0');
-  const [pins, addressesDir] = ['pins', 'addresses'].map((name) => join(dir, `${name}-${nodeId}`));
-  for (const path of [pins, addressesDir]) await mkdir(path!);
+  const [pins, addressesDir] = await Promise.all(
+    ['pins', 'addresses'].map((name) => mkdtemp(join(dir, name))),
+  );
   const denied: object[] = [];
   const egress = new Egress({
     nodeId,
@@ -81,6 +85,7 @@ async function startNode(settings: Partial<NetworkSettings> = {}): Promise<Node>
   const networks = new SandboxNetworks(pool, egress);
   const resources = stack.move();
   return {
+    nodeId,
     table: `hearth_${nodeId.slice(0, 16)}`,
     denied,
     sandbox: async (entries, { open } = { open: true }) => {
@@ -188,6 +193,13 @@ describe('a sandbox with egress', () => {
     expect(await sandbox.ask('dial', publicAddress[4], '8443')).toBe('hello 192.0.2.1');
   });
 
+  test('has only so many connections at once', async () => {
+    await using sandbox = await node.sandbox(['*:443']);
+    const begun = Number(await sandbox.ask('burst', publicAddress[4], '443', '1000'));
+    expect(begun).toBeGreaterThanOrEqual(200);
+    expect(begun).toBeLessThanOrEqual(512);
+  });
+
   test('tells what it was refused, once', async () => {
     node.denied.length = 0;
     await using sandbox = await node.sandbox(['api.example.com:443']);
@@ -239,6 +251,15 @@ describe('the network of a node', () => {
     await using after = await node.sandbox(['*:443']);
     expect(await after.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
     expect(await before.ask('dial', publicAddress[4], '443')).not.toContain('hello');
+  });
+
+  test('takes the place of what an earlier worker of the same node left', async () => {
+    await using killed = await startNode();
+    await using forgotten = await killed.sandbox(['*:443']);
+    await using node = await startNode({}, killed.nodeId);
+    expect(await forgotten.ask('dial', publicAddress[4], '443')).not.toContain('hello');
+    await using sandbox = await node.sandbox(['*:443']);
+    expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
   });
 
   test('is refused where its addresses are in use, and where packets are not passed on', async () => {

@@ -1,9 +1,10 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
 import { NetworkNamespaces } from '../../src/linux/index.ts';
 
 /**
@@ -76,16 +77,15 @@ export async function startFakeInternet(): Promise<FakeInternet> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   stack.defer(() => ended(server));
-  let said = '';
-  server.stdout.on('data', (text: Buffer) => (said += text.toString()));
-  const events = () => said.split('\n').slice(0, -1);
-  await vi.waitUntil(() => events().includes('ready'), { timeout: 20_000 });
+  const seen: string[] = [];
+  const lines = createInterface(server.stdout).on('line', (line) => seen.push(line));
+  await once(lines, 'line', { signal: AbortSignal.timeout(20_000) }); // the first is "ready"
   const resources = stack.move();
   return {
     dir,
     namespaces,
     router,
-    events,
+    events: () => seen,
     inRouter: (...command) => inside(router, command),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

@@ -43,6 +43,19 @@ function datagram(host: string, port: number): Promise<string> {
 
 const commands: Record<string, (...args: string[]) => Promise<string>> = {
   dial: (host = '', port = '', from?: string) => dial(host, Number(port), from),
+  burst: async (host = '', port = '', count = '') => {
+    const sockets = Array.from({ length: Number(count) }, () => connect(Number(port), host));
+    const begun = await Promise.all(
+      sockets.map(
+        (socket) =>
+          new Promise<boolean>((resolve) => {
+            socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
+          }),
+      ),
+    );
+    for (const socket of sockets) socket.destroy();
+    return String(begun.filter(Boolean).length);
+  },
   datagram: (host = '', port = '') => datagram(host, Number(port)),
   resolve4: (name = '') => resolver.resolve4(name).then((found) => found.join(','), codeOf),
   resolve6: (name = '') => resolver.resolve6(name).then((found) => found.join(','), codeOf),

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { parseIpRange, type IpRange } from '../../../src/lib/ip-range.ts';
-import { blockedRanges, disjoint, isBlocked } from '../../../src/network/blocked-ranges.ts';
+import {
+  blockedRanges,
+  checkEgress,
+  disjoint,
+  isBlocked,
+} from '../../../src/network/blocked-ranges.ts';
 import { policyRules, renderTable } from '../../../src/network/ruleset.ts';
 
 const ranges = (...texts: string[]): IpRange[] => texts.flatMap((text) => parseIpRange(text) ?? []);
@@ -48,6 +53,27 @@ describe('what is always blocked', () => {
       '11.0.0.0/8',
     ]);
     expect(blockedRanges(4, operator)).not.toContain('198.18.0.0/16'); // in 198.18.0.0/15
+  });
+});
+
+describe('a deploy', () => {
+  const check = (range: string, excepted: readonly string[] = []) =>
+    checkEgress(
+      { egress: [{ to: { kind: 'range', range }, protocol: 'tcp', ports: [443, 443] }] },
+      { ...operator, excepted: ranges(...excepted) },
+    );
+
+  test.each(['10.0.0.5', '169.254.169.254', 'fd00:ec2::254', '198.18.3.0/24'])(
+    'is told that %s cannot be reached',
+    (range) =>
+      expect(() => check(range)).toThrow(expect.objectContaining({ reason: 'network.blocked' })),
+  );
+
+  test('may list what is blocked only in part, or excepted', () => {
+    check('0.0.0.0/0');
+    check('203.0.113.0/24');
+    check('10.1.0.5', ['10.1.0.0/16']);
+    check('10.0.0.0/8', ['10.1.0.0/16']);
   });
 });
 

@@ -11,6 +11,7 @@ function setUp(
   build: () => Promise<Digest> = async () => digestOf('a'),
   prepare: ImageProvider['prepare'] = preparedImage,
   missing: readonly string[] = [],
+  admit: () => void = () => {},
 ) {
   const functions = new MemoryRecordStore<FunctionRecord>();
   const facts: unknown[] = [];
@@ -19,6 +20,7 @@ function setUp(
     packages: { build },
     images: { prepare },
     secrets: { bind: () => ({ values: {}, missing }) },
+    admit,
     facts: { publish: (type, data) => facts.push({ type, ...data }) },
   });
   return { functions, facts, deploy: () => deployer.deploy(hello, Readable.from([])), deployer };
@@ -34,6 +36,15 @@ describe('function deployer', () => {
     expect(facts).toEqual([
       { type: 'function.deployed', functionName: 'hello', version: digestOf('a'), number: 1 },
     ]);
+  });
+
+  it('deploys nothing that this installation refuses', async () => {
+    const refusal = new Error('not here');
+    const { functions, deploy } = setUp(undefined, undefined, undefined, () => {
+      throw refusal;
+    });
+    await expect(deploy()).rejects.toBe(refusal);
+    expect(functions.get('hello')).toBeUndefined();
   });
 
   it('records and tells nothing when the image is live already', async () => {

@@ -1,0 +1,106 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NetworkLease } from '../../src/domain/network.ts';
+import { parseIpRange } from '../../src/lib/ip-range.ts';
+import { Egress } from '../../src/network/egress.ts';
+import { NamespacePool } from '../../src/network/namespace-pool.ts';
+import { SandboxNetworks } from '../../src/network/sandbox-networks.ts';
+import { startFakeInternet, type FakeInternet } from '../support/fake-internet.ts';
+import { deployFunction } from './deploy-function.ts';
+import { startHost } from '../support/running-host.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+import { httpCaller } from './http-caller.ts';
+import { summary, type Samples } from './samples.ts';
+
+type Row = readonly [name: string, samples: Samples];
+
+const sandboxes = 1000;
+const calls = 2000;
+const spec = {
+  egress: [
+    { to: { kind: 'range', range: '203.0.113.0/24' }, protocol: 'tcp', ports: [443, 443] },
+    { to: { kind: 'name', name: 'api.example.com' }, protocol: 'tcp', ports: [443, 443] },
+  ],
+} as const;
+
+/** What a network costs, alone and as part of an invocation. */
+export async function run(): Promise<readonly Row[]> {
+  await using internet = await startFakeInternet();
+  return [...(await alone(internet)), ...(await invoked(internet))];
+}
+
+async function alone({ namespaces, router, dir }: FakeInternet): Promise<readonly Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const [pins, addressesDir] = [join(dir, 'pins'), join(dir, 'addresses')];
+  for (const path of [pins, addressesDir]) await mkdir(path);
+  const egress = new Egress({
+    nodeId: 'be'.repeat(16),
+    namespaces,
+    addressesDir,
+    facts: { publish: () => {} },
+    logger: silentLogger,
+    settings: {
+      namespace: router,
+      ranges: ['198.18.0.0/16', 'fd68::/64'].flatMap((text) => parseIpRange(text) ?? []),
+      excepted: [],
+      denied: [],
+      nameServers: [{ address: '203.0.113.53', port: 53 }],
+    },
+  });
+  const pool = new NamespacePool({ maker: namespaces, dir: pins, size: 8, logger: silentLogger });
+  await pool.start();
+  stack.defer(() => pool.stop());
+  await egress.start();
+  stack.defer(() => egress.stop());
+  const networks = new SandboxNetworks(pool, egress);
+  const leases: NetworkLease[] = [];
+  const leased = await timed(sandboxes, async () => void leases.push(await networks.lease()));
+  const connected = await timed(sandboxes, (i) => leases[i]!.connect(spec, 'benched'));
+  const opened = await timed(sandboxes, async (i) => leases[i]!.open());
+  const closed = await timed(sandboxes, async (i) => leases[i]!.close());
+  return [
+    ['a namespace from the pool, emptied faster than it fills', leased],
+    ['connect it: veth, addresses, rules, name server', connected],
+    [`open it, ${sandboxes} connected`, opened],
+    [`close it, ${sandboxes} connected`, closed],
+  ];
+}
+
+async function invoked({ router }: FakeInternet): Promise<readonly Row[]> {
+  const environment = { HEARTH_NETWORK_NAMESPACE: router, HEARTH_DNS: '203.0.113.53' };
+  await using host = await startHost({ environment });
+  await deployFunction(host, 'hermit', {});
+  await deployFunction(host, 'caller', { network: { egress: ['203.0.113.9:443'] } });
+  const names = ['hermit', 'caller'] as const;
+  const callers = names.map((name) => httpCaller(`${host.url}/fn/${name}`, 1));
+  const times = names.map((): number[] => []);
+  const started = performance.now();
+  for (let i = 0; i < calls; i++) {
+    for (const [which, { call }] of callers.entries()) {
+      const before = performance.now();
+      await call();
+      times[which]!.push(performance.now() - before);
+    }
+  }
+  const tookMs = performance.now() - started;
+  for (const { close } of callers) close();
+  const [none, egress] = times.map((each) => summary(each.slice(calls / 4), tookMs)) as [
+    Samples,
+    Samples,
+  ];
+  return [
+    ['warm call, no network', none],
+    ['warm call, egress', egress],
+  ];
+}
+
+async function timed(count: number, act: (i: number) => Promise<void>): Promise<Samples> {
+  const times: number[] = [];
+  const started = performance.now();
+  for (let i = 0; i < count; i++) {
+    const before = performance.now();
+    await act(i);
+    times.push(performance.now() - before);
+  }
+  return summary(times, performance.now() - started);
+}
