@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox';
 import { HostError, toHostError } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
+import type { ImageGarbage } from '../domain/image-garbage.ts';
 import { parseImageReference, type ImageReference } from '../domain/image-reference.ts';
 import { can } from '../domain/principal.ts';
 import { requireRight } from './callers.ts';
@@ -13,7 +14,13 @@ import { forHost, forSome } from './route-access.ts';
 
 export interface ImageRoutesOptions {
   readonly catalog: ImageCatalog;
+  readonly garbage: ImageGarbage;
 }
+
+const collectSchema = Type.Object(
+  { dryRun: Type.Boolean({ default: false, description: 'Only tell what would go.' }) },
+  { additionalProperties: false },
+);
 
 const nameSchema = Type.String({ minLength: 1, maxLength: 500 });
 const byNameSchema = Type.Object({ name: nameSchema }, { additionalProperties: false });
@@ -31,7 +38,7 @@ const transferLimitMs = 24 * 3_600_000;
 const progressEveryMs = 200;
 
 /** Images by name, `/v1/images…`. A transfer's answer is a line of JSON for each step, then one for the end. */
-export function imageRoutes(app: FastifyInstance, { catalog }: ImageRoutesOptions): void {
+export function imageRoutes(app: FastifyInstance, { catalog, garbage }: ImageRoutesOptions): void {
   acceptJson(app);
 
   app.get('/v1/images', { config: forSome('registry:pull') }, async ({ principal }) => ({
@@ -59,6 +66,12 @@ export function imageRoutes(app: FastifyInstance, { catalog }: ImageRoutesOption
       if (await catalog.remove(reference)) return reply.code(204).send();
       throw new HostError('not_found', 'image.not_found', `There is no image ${query.name}.`);
     },
+  );
+
+  app.post<{ Body: Static<typeof collectSchema> }>(
+    '/v1/images/collections',
+    { config: forHost('admin'), schema: { body: collectSchema } },
+    async ({ body: { dryRun } }) => await garbage.collect({ dryRun }),
   );
 
   // Both use the host's own credentials.

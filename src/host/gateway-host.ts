@@ -7,6 +7,7 @@ import { FactBus } from '../events/fact-bus.ts';
 import { FactRelay } from '../events/fact-relay.ts';
 import { FactStream } from '../events/fact-stream.ts';
 import { createGateway } from '../gateway/gateway.ts';
+import { PeriodicCollection } from '../images/index.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
 import { checkEgress } from '../network/blocked-ranges.ts';
@@ -66,6 +67,7 @@ export async function createGatewayHost(
     invoker: eventQueues.invoker,
     records: eventQueues.records,
   });
+  const registry = images.registry(() => deployedRepositories(functions.list()));
   const gateway = createGateway({
     listen: config.listen,
     tracing,
@@ -101,7 +103,7 @@ export async function createGatewayHost(
     secrets,
     masterKey,
     authorizer,
-    ...images.registry(() => deployedRepositories(functions.list())),
+    ...registry,
     guard,
     logger,
   });
@@ -126,6 +128,7 @@ export async function createGatewayHost(
     scheduling,
     logs,
     usage,
+    new PeriodicCollection(registry.garbage, logger),
     gateway,
   ]);
   return Object.defineProperty(services, 'address', {

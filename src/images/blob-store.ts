@@ -4,6 +4,7 @@ import { mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:
 import { join } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
+import { Trash } from './gc/trash.ts';
 import { ifThere, syncFile, syncFolder, writeAll } from '../lib/durable-file.ts';
 
 /** What a blob is claimed to be; a stream that is not so fails and leaves nothing. */
@@ -51,6 +52,7 @@ export class BlobStore {
 
   /** Removes what an interrupted `put` left. Only while no other process writes. */
   async removeLeftovers(): Promise<void> {
+    await new Trash(join(this.#dir, 'trash', 'blobs')).recover(this.#blobsDir);
     for (const name of await readdir(this.#ingestDir)) {
       await rm(join(this.#ingestDir, name), { force: true });
     }

@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import type { BaseImageBuilder, ImageProvider, PackageBuilder } from '../domain/image.ts';
 import type { ImageCatalog } from '../domain/image-catalog.ts';
+import type { ImageGarbage } from '../domain/image-garbage.ts';
 import type { BlobUploads, ImageRepositories, PublishedRepository } from '../domain/registry.ts';
 import { RecipeImageBuilder } from './base-image.ts';
 import { BlobStore } from './blob-store.ts';
 import { RegistryClient } from './client/registry-client.ts';
 import { dockerCredentials } from './client/registry-credentials.ts';
 import { RemoteImages } from './client/remote-images.ts';
+import { GarbageCollector } from './gc/garbage-collector.ts';
+import { RecentUse } from './gc/recent-use.ts';
 import { ImageIndex } from './image-index.ts';
 import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
@@ -17,6 +20,7 @@ import { RepositoryStore } from './registry/repository-store.ts';
 import { UploadStore } from './registry/upload-store.ts';
 import { StoredCatalog } from './stored-catalog.ts';
 
+export { PeriodicCollection } from './gc/periodic-collection.ts';
 export { machinePrograms } from './machine-programs.ts';
 
 export interface ImagesOptions extends BaseImageOptions {
@@ -48,6 +52,7 @@ export interface Registry {
   readonly repositories: ImageRepositories;
   readonly uploads: BlobUploads;
   readonly catalog: ImageCatalog;
+  readonly garbage: ImageGarbage;
 }
 
 /** The images of one data folder. */
@@ -60,8 +65,10 @@ export function createImages(options: ImagesOptions): Images {
     credentials: dockerCredentials(credentialsFile),
     plainHosts,
   });
-  const remote = new RemoteImages(blobs, client);
-  const layers = new LayerStore(join(options.dir, 'layers'), blobs);
+  const recent = new RecentUse();
+  const remote = new RemoteImages(blobs, client, recent);
+  const layers = new LayerStore(join(options.dir, 'layers'), blobs, recent);
+
   return {
     async open({ exclusive }) {
       await blobs.open();
@@ -75,9 +82,20 @@ export function createImages(options: ImagesOptions): Images {
       const source = async () => new Map([...(await basesOf(index)), ...deployed()]);
       const published = new PublishedRepositories(source, blobs);
       const repositories = new RepositoryStore(join(options.dir, 'repositories'), blobs, published);
+      const uploads = new UploadStore(repositories, blobs);
+      const { dir } = options;
       return {
         repositories,
-        uploads: new UploadStore(repositories, blobs),
+        uploads,
+        garbage: new GarbageCollector({
+          dir,
+          blobs,
+          index,
+          published: source,
+          repositories,
+          uploads,
+          recent,
+        }),
         catalog: new StoredCatalog({ blobs, index, repositories, remote }),
       };
     },

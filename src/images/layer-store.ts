@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Digest } from '../domain/ids.ts';
 import { exec } from '../lib/exec.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { BlobStore } from './blob-store.ts';
+import { RecentUse } from './gc/recent-use.ts';
+import { Trash } from './gc/trash.ts';
 import type { Descriptor } from './manifest.ts';
 import { hideLower } from './unpack/hide-lower.ts';
 import { unpackInJail } from './unpack/unpack-jail.ts';
@@ -15,9 +17,11 @@ const leftoverPrefix = 'unpacking-';
 export class LayerStore {
   readonly #dir: string;
   readonly #blobs: BlobStore;
+  readonly #recent: RecentUse;
   readonly #flights = new SingleFlight<Digest, string>();
 
-  constructor(dir: string, blobs: BlobStore) {
+  constructor(dir: string, blobs: BlobStore, recent = new RecentUse()) {
+    this.#recent = recent;
     this.#dir = dir;
     this.#blobs = blobs;
   }
@@ -29,6 +33,7 @@ export class LayerStore {
 
   /** Removes what an interrupted unpack left. Only while no other process unpacks. */
   async removeLeftovers(): Promise<void> {
+    await new Trash(join(dirname(this.#dir), 'trash', 'layers')).recover(this.#dir);
     for (const name of await readdir(this.#dir)) {
       if (name.startsWith(leftoverPrefix)) {
         await rm(join(this.#dir, name), { recursive: true, force: true });
@@ -39,6 +44,7 @@ export class LayerStore {
   /** The folder of a layer. Who asks while it is being unpacked waits for the same unpack. */
   unpacked(layer: Descriptor, diffId: Digest): Promise<string> {
     const dir = join(this.#dir, diffId.slice('sha256:'.length));
+    this.#recent.touch(diffId);
     return this.#flights.run(diffId, async () => {
       if (!(await exists(dir))) await this.#unpack(layer, diffId, dir);
       return dir;

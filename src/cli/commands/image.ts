@@ -15,7 +15,7 @@ const one = (name: string): string => `/v1/images/one?name=${encodeURIComponent(
 
 export function imageCommand(context: CommandContext): Command {
   const image = new Command('image').description('images on this host, and their way in and out');
-  for (const command of [ls, inspect, pull, push, rm]) image.addCommand(command(context));
+  for (const command of [ls, inspect, pull, push, rm, gc]) image.addCommand(command(context));
   return image;
 }
 
@@ -78,5 +78,33 @@ function rm({ client, output }: CommandContext): Command {
     .action(async (name: string) => {
       await client.request(one(name), { method: 'DELETE' });
       output.out(`Removed ${name}`);
+    });
+}
+
+interface Garbage {
+  readonly names: readonly string[];
+  readonly blobs: readonly string[];
+  readonly layers: readonly string[];
+  readonly freedBytes: number;
+}
+
+function gc({ client, output }: CommandContext): Command {
+  return new Command('gc')
+    .description('remove what no version, pushed image or sandbox needs, and pulls long unused')
+    .option('--dry-run', 'only tell what would go')
+    .option('--json', 'print the result as JSON')
+    .action(async ({ dryRun = false, json }: JsonOption & { readonly dryRun?: boolean }) => {
+      const garbage = await client.json<Garbage>('/v1/images/collections', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ dryRun }),
+      });
+      if (json) return output.json(garbage);
+      const { names, blobs, layers, freedBytes } = garbage;
+      for (const name of names) output.out(name);
+      const what = `${names.length} names, ${blobs.length} blobs and ${layers.length} unpacked layers`;
+      output.out(
+        `${dryRun ? 'Would remove' : 'Removed'} ${what}, ${formatBytes(freedBytes)} of blobs`,
+      );
     });
 }

@@ -13,6 +13,7 @@ import {
   type IndexChild,
   type ManifestContent,
 } from '../manifest-content.ts';
+import type { RecentUse } from '../gc/recent-use.ts';
 import { downloadBlob, type OpenBlob, type WantedBlob } from './blob-download.ts';
 import type { RegistryClient } from './registry-client.ts';
 
@@ -26,11 +27,13 @@ const parallelLayers = 4;
 export class RemoteImages {
   readonly #blobs: BlobStore;
   readonly #client: RegistryClient;
+  readonly #recent: RecentUse;
   readonly #architecture: string;
   readonly #downloads = new SingleFlight<Digest, void>();
 
-  constructor(blobs: BlobStore, client: RegistryClient, arch = process.arch) {
+  constructor(blobs: BlobStore, client: RegistryClient, recent: RecentUse, arch = process.arch) {
     this.#blobs = blobs;
+    this.#recent = recent;
     this.#client = client;
     this.#architecture = arch === 'x64' ? 'amd64' : arch;
   }
@@ -45,8 +48,9 @@ export class RemoteImages {
       ({ digest, content, manifest } = await this.#manifest(reference, child.digest, signal));
     }
     if (manifest.blobs.length === 0) throw noImage(reference);
+    const needed = manifest.blobs.map((blob) => blob.digest);
     await mapLimited(manifest.blobs, parallelLayers, (blob) =>
-      this.#fetchBlob(reference, { digest: blob.digest, sizeBytes: blob.size }, options),
+      this.#fetchBlob(reference, { digest: blob.digest, sizeBytes: blob.size }, needed, options),
     );
     await this.#blobs.put(content);
     return digest;
@@ -116,9 +120,13 @@ export class RemoteImages {
   async #fetchBlob(
     reference: RemoteReference,
     blob: WantedBlob,
+    needed: readonly Digest[],
     { signal, onProgress = () => {} }: ImageTransfer,
   ): Promise<void> {
-    const progress = (doneBytes: number) => onProgress(progressOf(blob, doneBytes));
+    const progress = (doneBytes: number) => {
+      for (const digest of needed) this.#recent.touch(digest); // a slow pull keeps what it has
+      onProgress(progressOf(blob, doneBytes));
+    };
     if (blob.sizeBytes > blobLimitBytes) throw tooLarge(blob);
     if (await this.#blobs.adopt(blob.digest)) return progress(blob.sizeBytes);
     const open: OpenBlob = (offset) => this.#openBlob(reference, blob, offset, signal);
