@@ -8,6 +8,7 @@ type Scenario = () => Promise<{
 const scenarios: Readonly<Record<string, Scenario>> = {
   invoke: () => import('./invoke.ts'),
   lane: () => import('./lane.ts'),
+  images: () => import('./images.ts'),
   cycles: () => import('./cycles.ts'),
   network: () => import('./network.ts'),
 };
