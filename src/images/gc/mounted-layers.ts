@@ -25,9 +25,16 @@ export async function mountedLayers(layersDir: string): Promise<ReadonlySet<Dige
 
 /** Exported for its test: a mount's options name its layers. */
 export function layersIn(mountInfo: string, layersDir: string): readonly Digest[] {
-  return mountInfo
-    .split(`${layersDir}/`)
+  return plain(mountInfo)
+    .split(`${plain(layersDir)}/`)
     .slice(1)
     .map((rest) => `sha256:${rest.slice(0, 64)}`)
     .filter(isDigest);
+}
+
+/** Without the escapes of the kernel, `\040` for a space, and of overlayfs, `\:` for a colon. */
+function plain(text: string): string {
+  return text
+    .replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)))
+    .replaceAll('\\', '');
 }

@@ -130,5 +130,7 @@ describe('mounted layers', () => {
     const line = `36 35 0:50 / /run/hearth/roots/x ro - overlay overlay ${options}\n`;
     expect(layersIn(line, '/data/images/layers')).toEqual([digest(1), digest(2)]);
     expect(layersIn(line, '/other/images/layers')).toEqual([]);
+    const odd = String.raw`lowerdir=/my\040data\134:x/layers/${a}`;
+    expect(layersIn(odd, '/my data:x/layers')).toEqual([digest(1)]);
   });
 });
