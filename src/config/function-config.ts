@@ -10,7 +10,7 @@ import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
 import { networkSchema, readNetwork } from './function/network.ts';
 import { Problems } from './function/problems.ts';
 import { readResources, resourceKeys } from './function/resources.ts';
-import { readScaling, scalingSchema } from './function/scaling.ts';
+import { isolationSchema, readScaling, scalingSchema } from './function/scaling.ts';
 import { readSecrets, secretsSchema } from './function/secrets.ts';
 import { strict } from './function/strict.ts';
 import { isSingleWriter, readVolumes, volumesSchema } from './function/volumes.ts';
@@ -43,12 +43,7 @@ export const functionConfigSchema = Type.Object(
         strict,
       ),
     ),
-    isolation: Type.Optional(
-      Type.Enum(['function', 'invocation'], {
-        default: 'function',
-        description: '`invocation`: a fresh sandbox for every invocation.',
-      }),
-    ),
+    isolation: Type.Optional(isolationSchema),
     volumes: Type.Optional(volumesSchema),
     network: Type.Optional(networkSchema),
     scaling: Type.Optional(scalingSchema),
@@ -87,19 +82,23 @@ function toSpec(config: FunctionConfig): FunctionSpec {
   const cron = readCronTriggers(config.triggers?.cron ?? [], problems);
   const volumes = readVolumes(config.volumes ?? [], problems);
   const network = readNetwork(config.network ?? {}, problems);
+  const { isolation = 'function' } = config;
+  const http = readHttpTrigger(config.triggers?.http, problems);
+  const resources = readResources(config, problems);
+  const context = { isolation, http, ...resources, isSingleWriter: isSingleWriter(volumes) };
   const spec: FunctionSpec = {
     name: config.name,
     runtime,
     entry: readEntry(config.entry, runtime, problems),
     env: readEnvironment(config.env ?? {}, problems),
     secrets: readSecrets(config.secrets ?? [], config.env ?? {}, problems),
-    ...readResources(config, problems),
-    http: readHttpTrigger(config.triggers?.http, problems),
+    ...resources,
+    http,
     ...(cron.length > 0 ? { cron } : {}),
-    isolation: config.isolation ?? 'function',
+    isolation,
     volumes,
     ...(network ? { network } : {}),
-    scaling: readScaling(config.scaling ?? {}, isSingleWriter(volumes), problems),
+    scaling: readScaling(config.scaling ?? {}, context, problems),
   };
   if (problems.found.length > 0) throw invalid(problems.found);
   return spec;

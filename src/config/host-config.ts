@@ -42,10 +42,18 @@ export const hostConfigSchema = Type.Object(
         description: 'Memory for all sandboxes of this node; three quarters of it by default.',
       }),
     ),
+    HEARTH_CPU: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,5}(\\.[0-9]{1,2})?$',
+        description:
+          'Processors that sandboxes at work may be promised together; 32 times those there are ' +
+          'by default, as few use all that they may.',
+      }),
+    ),
     HEARTH_STEMS: Type.String({
       default: '4',
       pattern: '^[0-9]{1,3}$',
-      description: 'Sandboxes kept booted for functions that have none; 0 for none.',
+      description: 'Sandboxes kept booted for each runtime that has functions; 0 for none.',
     }),
     HEARTH_VOLUME_DIR: Type.Optional(
       Type.String({
@@ -86,7 +94,9 @@ export interface HostConfig {
   readonly ociRuntime: Environment['HEARTH_RUNTIME'];
   /** undefined: the worker decides by the machine. */
   readonly memoryBytes: number | undefined;
-  /** Sandboxes kept booted, without a function. */
+  /** undefined: the worker decides by the machine. */
+  readonly cpu: number | undefined;
+  /** Sandboxes kept booted for each runtime in use. */
   readonly stems: number;
   /** For volumes of the driver `dir`; undefined: there are none. */
   readonly volumeDir: string | undefined;
@@ -158,6 +168,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     key: environment.HEARTH_KEY,
     ociRuntime: environment.HEARTH_RUNTIME,
     memoryBytes: parseBytes(environment.HEARTH_MEMORY ?? ''),
+    cpu: environment.HEARTH_CPU === undefined ? undefined : Number(environment.HEARTH_CPU),
     stems: Number(environment.HEARTH_STEMS),
     volumeDir: environment.HEARTH_VOLUME_DIR,
     network,

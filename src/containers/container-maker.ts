@@ -13,6 +13,7 @@ import { ContainerSandbox } from './container-sandbox.ts';
 import { nativeChannel } from './native-channel.ts';
 import type { RootMounts } from './root-mounts.ts';
 import { TaskFolder } from './task-folder.ts';
+import { scratchPaths } from './tidiness.ts';
 
 export interface ContainerMakerOptions {
   readonly engine: ContainerEngine;
@@ -86,6 +87,7 @@ export class ContainerMaker {
       taskFolder,
       pids: profile.pids,
       volumes,
+      scratch: scratchPaths(order.mounts),
       resources: stack.move(),
       onStrayLine: (line, functionName) => {
         if (functionName !== undefined) logs.append({ ...line, functionName });

@@ -10,6 +10,7 @@ import type {
   ResponseListener,
   RunningInvocation,
   Sandbox,
+  SandboxUsage,
 } from '../domain/sandbox.ts';
 import type {
   ChannelInvocation,
@@ -23,6 +24,7 @@ import type { SandboxVolumes } from '../domain/volume.ts';
 import { LogLines } from './log-lines.ts';
 import type { RootLease } from './root-mounts.ts';
 import type { TaskFolder } from './task-folder.ts';
+import { Tidiness } from './tidiness.ts';
 
 export interface SandboxParts {
   readonly id: SandboxId;
@@ -35,6 +37,8 @@ export interface SandboxParts {
   readonly taskFolder: TaskFolder | undefined;
   readonly pids: number;
   readonly volumes: Pick<SandboxVolumes, 'wanted' | 'lost'>;
+  /** Volumes in which nothing of an invocation may be left. */
+  readonly scratch: readonly string[];
   /** Everything the sandbox holds; disposed once nothing of it runs any more. */
   readonly resources: AsyncDisposableStack;
   /** Output outside any invocation; of a function, once it is known. */
@@ -72,6 +76,7 @@ export class ContainerSandbox implements Sandbox {
   #lastStrayText = '';
   #booted = false;
   #isReady = false;
+  #tidiness: Tidiness | undefined;
   #ended: { readonly reason: DestroyReason; readonly outcome: InvocationOutcome } | undefined;
 
   constructor(parts: SandboxParts) {
@@ -166,6 +171,7 @@ export class ContainerSandbox implements Sandbox {
     });
     const failure = await this.#reached(loaded, signal);
     this.#isReady = failure === undefined;
+    if (!failure && !this.#ended) this.#tidiness = this.#watch();
     return { failure, initMs: performance.now() - booted };
   }
 
@@ -237,6 +243,36 @@ export class ContainerSandbox implements Sandbox {
     return this.#running.size > 0 ? 'busy' : 'idle';
   }
 
+  /** Undefined where a process ends at just that moment: then the sandbox soon does. */
+  #watch(): Tidiness | undefined {
+    try {
+      return new Tidiness(this.#parts.container, this.#parts.scratch);
+    } catch {
+      return undefined;
+    }
+  }
+
+  isTidy(): boolean {
+    return !this.#ended && (this.#tidiness?.isTidy ?? false);
+  }
+
+  async tidy(): Promise<boolean> {
+    try {
+      return !this.#ended && ((await this.#tidiness?.tidy()) ?? false);
+    } catch (error) {
+      if (!this.#ended) this.#parts.onLeftBehind(error);
+      return false;
+    }
+  }
+
+  usage(): SandboxUsage {
+    const { memoryBytes, memoryReclaimableBytes } = this.#parts.container.stats();
+    return {
+      memoryBytes: memoryBytes - memoryReclaimableBytes,
+      descriptors: this.#tidiness?.descriptors ?? 0,
+    };
+  }
+
   async destroy(reason: DestroyReason): Promise<void> {
     await this.#end(reason, { kind: 'crashed', signal: 'SIGKILL' });
   }
@@ -264,6 +300,7 @@ export class ContainerSandbox implements Sandbox {
   async #giveBack(): Promise<void> {
     try {
       await this.#parts.container.kill();
+      await this.#tidiness?.[Symbol.asyncDispose]();
       this.#strayLog.flush();
       await this.#parts.resources.disposeAsync();
     } catch (error) {

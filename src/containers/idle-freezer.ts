@@ -5,46 +5,64 @@ import type { Service } from '../domain/service.ts';
 const freezeAfterMs = 50;
 const lookIntervalMs = 25;
 
+interface Idle {
+  readonly sinceMs: number;
+  readonly onFrozen: () => void;
+}
+
 /**
  * Freezes sandboxes that serve nobody: what a handler left running, timers or sockets, stands still
  * until the next invocation, and nothing runs that nobody asked for.
  */
 export class IdleFreezer implements Service {
   readonly name = 'idle freezer';
-  /** Idle and not frozen yet, with the time since when. Those idle longest come first. */
-  readonly #thawed = new Map<Sandbox, number>();
+  /** Idle and not frozen yet. Those idle longest come first. */
+  readonly #thawed = new Map<Sandbox, Idle>();
+  /** Told to freeze at the last look: the kernel stops each process by itself, soon after. */
+  readonly #freezing = new Map<Sandbox, Idle>();
   readonly #frozen = new Set<Sandbox>();
   #timer: NodeJS.Timeout | undefined;
 
   async start(): Promise<void> {
-    this.#timer = setInterval(() => this.#freezeIdle(), lookIntervalMs);
+    this.#timer = setInterval(() => this.#look(), lookIntervalMs);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
   }
 
-  /** It serves nobody any more. */
-  idle(sandbox: Sandbox): void {
-    this.#thawed.set(sandbox, performance.now());
+  /** It serves nobody any more. `onFrozen` is told when it stands still. */
+  idle(sandbox: Sandbox, onFrozen: () => void): void {
+    this.#thawed.set(sandbox, { sinceMs: performance.now(), onFrozen });
+  }
+
+  /** It has been frozen by someone else. */
+  frozen(sandbox: Sandbox): void {
+    this.#frozen.add(sandbox);
   }
 
   /** It is about to serve, or is gone. Gives whether it was frozen; then it has been thawed. */
   busy(sandbox: Sandbox): boolean {
     this.#thawed.delete(sandbox);
+    this.#freezing.delete(sandbox);
     const wasFrozen = this.#frozen.delete(sandbox);
     if (wasFrozen && !sandbox.destroyed) sandbox.thaw();
     return wasFrozen;
   }
 
-  #freezeIdle(): void {
+  #look(): void {
+    for (const [sandbox, { onFrozen }] of this.#freezing) {
+      this.#freezing.delete(sandbox);
+      if (!sandbox.destroyed) onFrozen();
+    }
     const latest = performance.now() - freezeAfterMs;
-    for (const [sandbox, sinceMs] of this.#thawed) {
-      if (sinceMs > latest) return;
+    for (const [sandbox, idle] of this.#thawed) {
+      if (idle.sinceMs > latest) return;
       this.#thawed.delete(sandbox);
       if (sandbox.destroyed) continue;
       sandbox.freeze();
       this.#frozen.add(sandbox);
+      this.#freezing.set(sandbox, idle);
     }
   }
 }

@@ -6,6 +6,7 @@ import type {
   ResponseListener,
   RunningInvocation,
   Sandbox,
+  SandboxUsage,
 } from '../domain/sandbox.ts';
 
 /**
@@ -63,6 +64,19 @@ export class NetworkedSandbox implements Sandbox {
 
   thaw(): void {
     this.#sandbox.thaw();
+  }
+
+  isTidy(): boolean {
+    return this.#sandbox.isTidy();
+  }
+
+  tidy(): Promise<boolean> {
+    this.#network.close();
+    return this.#sandbox.tidy();
+  }
+
+  usage(): SandboxUsage {
+    return this.#sandbox.usage();
   }
 
   destroy(reason: DestroyReason): Promise<void> {

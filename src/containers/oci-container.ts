@@ -8,11 +8,12 @@ import type {
   ContainerLimits,
   ContainerStats,
   ContainerStreams,
+  ProcessWatch,
 } from '../domain/container-engine.ts';
 import type { ContainerState } from '../domain/container-state.ts';
 import { HostError } from '../domain/errors.ts';
 import type { SandboxId } from '../domain/ids.ts';
-import { unmount, type Cgroup } from '../linux/index.ts';
+import { CgroupWatch, unmount, type Cgroup } from '../linux/index.ts';
 import { ContainerLife } from './container-life.ts';
 import type { OciRuntime, RuntimeExit } from './oci-runtime.ts';
 
@@ -78,6 +79,10 @@ export class OciContainer implements Container {
     if (this.#life.move('pause')) this.#parts.cgroup.freeze();
   }
 
+  isPaused(): boolean {
+    return this.#life.state === 'paused' && this.#parts.cgroup.isFrozen();
+  }
+
   resume(): void {
     if (this.#life.move('resume')) this.#parts.cgroup.thaw();
   }
@@ -111,6 +116,11 @@ export class OciContainer implements Container {
       ...(this.#startedAt ? { startedAt: this.#startedAt.toISOString() } : {}),
       ...(this.#end ? { end: this.#end } : {}),
     };
+  }
+
+  watchProcesses(): ProcessWatch {
+    const { tasksFile, procsFiles } = this.#parts.cgroup;
+    return new CgroupWatch({ tasksFile, procsFile: procsFiles[0]! });
   }
 
   stats(): ContainerStats {

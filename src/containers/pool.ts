@@ -1,47 +1,105 @@
 import type { FactPublisher } from '../domain/facts.ts';
-import type { Digest, SandboxId } from '../domain/ids.ts';
 import type { StartKind } from '../domain/invocation.ts';
-import type { LeaseResult, SandboxLease, SandboxLender } from '../domain/pool.ts';
-import type { DestroyReason, Sandbox } from '../domain/sandbox.ts';
+import type {
+  LeaseResult,
+  Reservation,
+  SandboxLease,
+  SandboxLender,
+  SandboxReserver,
+} from '../domain/pool.ts';
+import type { DestroyReason } from '../domain/sandbox.ts';
 import type { Service } from '../domain/service.ts';
 import type { PreparedVersion } from '../domain/version.ts';
+import { Creations } from './creations.ts';
 import type { IdleFreezer } from './idle-freezer.ts';
-import { MemoryBudget } from './memory-budget.ts';
-import { remove, stopping, tooLarge, type Group, type Member, type Waiter } from './pool-group.ts';
-import { chooseEvictions, expired, type IdleSandbox } from './pool-policy.ts';
-import type { SandboxCreation, SandboxFactory } from './sandbox-factory.ts';
+import { exhausted, stopping, tooLarge, tooManyWaiters } from './pool-errors.ts';
+import {
+  capacityOf,
+  firstOf,
+  FunctionPool,
+  remove,
+  waitsSince,
+  type Group,
+  type Member,
+} from './pool-group.ts';
+import { Room } from './pool-room.ts';
+import { PoolUpkeep } from './pool-upkeep.ts';
+import { waitIn } from './pool-waiter.ts';
+import type { SandboxFactory } from './sandbox-factory.ts';
+import type { Tokens } from './tokens.ts';
+import { Turnaround } from './turnaround.ts';
 
 export interface SandboxPoolOptions {
   readonly factory: SandboxFactory;
-  readonly freezer: Pick<IdleFreezer, 'idle' | 'busy'>;
-  readonly memoryBytes: number;
+  readonly freezer: Pick<IdleFreezer, 'idle' | 'busy' | 'frozen'>;
+  readonly memory: Tokens;
+  /** Processors promised to sandboxes that work; many times what there is, as few need all of it. */
+  readonly cpu: Tokens;
+  /** Gives up stems so that so many bytes become free; resolves to those that are. */
+  readonly yieldStems: (bytes: number) => Promise<number>;
   readonly facts: FactPublisher;
 }
 
 const sweepIntervalMs = 1000;
 
+/** More than wait for one function are sent away at once. */
+const waitersLimit = 5000;
+
+/** Who waits for so long for room, without a sandbox of the function to hope for, is sent away. */
+const roomLimitMs = 10_000;
+
 /**
- * Keeps sandboxes warm and lends them: a warm one if there is one (the most recently used), else
- * a new one while the function's `max` and the node's memory allow, else the next that is free.
+ * Lends sandboxes: the most recently used (warm, else thawed), else a new one (from a stem, else
+ * cold) while the function's `max` and the node's room allow, else the next that is free.
  *
- * INVARIANT: a function never has more than `scaling.max` sandboxes, counting those being made.
- * INVARIANT: the memory of all sandboxes, counting those being made, stays within the budget.
+ * INVARIANT: a function never has more than `scaling.max` sandboxes, counting those being made and
+ * those not wholly gone, of all its versions and for all callers.
+ * INVARIANT: waiters of a function are served in the order in which they came.
  */
-export class SandboxPool implements SandboxLender, Service {
+export class SandboxPool implements SandboxLender, SandboxReserver, Service {
   readonly name = 'sandbox pool';
   readonly #options: SandboxPoolOptions;
-  readonly #memory: MemoryBudget;
-  readonly #groups = new Map<Digest, Group>();
-  /** Those with waiters. */
-  readonly #hungry = new Set<Group>();
-  readonly #members = new Map<SandboxId, Member>();
-  readonly #creations = new Set<Promise<void>>();
-  readonly #stopped = new AbortController();
+  readonly #room: Room;
+  readonly #creations: Creations;
+  readonly #turnaround: Turnaround;
+  readonly #upkeep: PoolUpkeep;
+  readonly #functions = new Map<string, FunctionPool>();
+  readonly #members = new Set<Member>();
+  /** Those that wait for room, in the order in which they found none. */
+  readonly #starving = new Set<Group>();
+  #isStopping = false;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: SandboxPoolOptions) {
     this.#options = options;
-    this.#memory = new MemoryBudget(options.memoryBytes);
+    this.#upkeep = new PoolUpkeep({
+      functions: this.#functions,
+      make: (group, mayEvict) => this.#makeAhead(group, mayEvict),
+    });
+    this.#room = new Room({
+      memory: options.memory,
+      cpu: options.cpu,
+      members: this.#members,
+      isReserved: (group) => this.#upkeep.isReserved(group),
+      yieldStems: (bytes) => void this.#yieldStems(bytes),
+    });
+    this.#creations = new Creations({
+      factory: options.factory,
+      onMade: (member) => this.#join(member),
+      onFailed: ({ owner, version }) => {
+        this.#room.dismiss(version.spec);
+        this.#moveOn(owner);
+      },
+    });
+    this.#turnaround = new Turnaround({
+      freezer: options.freezer,
+      offer: (member) => this.#offer(member),
+      withdraw: (member) => remove(member.group.available, member),
+      settled: (member, bytes) => {
+        this.#room.settle(member, bytes);
+        this.#feed();
+      },
+    });
   }
 
   async start(): Promise<void> {
@@ -51,245 +109,232 @@ export class SandboxPool implements SandboxLender, Service {
   /** Destroys every sandbox; who still waits gets `unavailable`. */
   async stop(): Promise<void> {
     clearInterval(this.#sweeper);
-    this.#stopped.abort();
-    for (const group of this.#hungry) {
-      for (const waiter of group.waiters) waiter.reject(stopping());
-      group.waiters.clear();
+    this.#isStopping = true;
+    for (const { groups } of this.#functions.values()) {
+      for (const group of groups.values()) sendAway(group, stopping());
     }
-    this.#hungry.clear();
-    await Promise.all(this.#creations);
-    await Promise.all(
-      [...this.#members.values()].map(({ sandbox }) => sandbox.destroy('shutdown')),
-    );
+    await this.#creations.stop();
+    await Promise.all([...this.#members].map(({ sandbox }) => sandbox.destroy('shutdown')));
   }
 
-  lease(version: PreparedVersion, signal: AbortSignal): Promise<LeaseResult> {
+  lease(
+    version: PreparedVersion,
+    caller: string | undefined,
+    signal: AbortSignal,
+  ): Promise<LeaseResult> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
-    if (this.#stopped.signal.aborted) return Promise.reject(stopping());
-    if (version.spec.memoryBytes > this.#memory.limitBytes) return Promise.reject(tooLarge());
-    const group = this.#group(version);
-    const member = this.#pick(group);
-    if (member) return Promise.resolve({ lease: this.#lend(group, member) });
-    const { promise, resolve, reject } = Promise.withResolvers<LeaseResult>();
-    const leave = () => {
-      this.#dismiss(group, waiter);
-      reject(signal.reason as Error);
-    };
-    const settle =
-      <T>(settled: (value: T) => void) =>
-      (value: T) => {
-        signal.removeEventListener('abort', leave);
-        settled(value);
-      };
-    const waiter: Waiter = { resolve: settle(resolve), reject: settle(reject) };
-    signal.addEventListener('abort', leave, { once: true });
-    group.waiters.add(waiter);
-    this.#hungry.add(group);
-    this.#grow(group);
-    return promise;
-  }
-
-  #group(version: PreparedVersion): Group {
-    let group = this.#groups.get(version.digest);
-    if (!group) {
-      group = { version, available: [], waiters: new Set(), size: 0, creating: 0 };
-      this.#groups.set(version.digest, group);
+    if (this.#isStopping) return Promise.reject(stopping());
+    const lacking = this.#room.tooSmallFor(version.spec);
+    if (lacking) return Promise.reject(tooLarge(lacking));
+    const owner = this.#functionOf(version.spec.name);
+    const group = owner.group(version, caller);
+    this.#upkeep.called(owner, version, caller);
+    const member = group.waiters.size === 0 ? this.#available(group) : undefined;
+    if (member && this.#wake(member)) return Promise.resolve({ lease: this.#lend(member) });
+    if (group.waiters.size >= waitersLimit) {
+      return Promise.reject(tooManyWaiters(version.spec.scaling.max));
     }
-    return group;
+    const waiting = waitIn(group.waiters, signal);
+    this.#enter(group);
+    return waiting;
   }
 
-  /** The most recently used that can take one more; one that has died since is dropped. */
-  #pick(group: Group): Member | undefined {
-    for (;;) {
-      const member = group.available.at(-1);
-      if (!member?.sandbox.destroyed) return member;
-      group.available.pop();
-    }
+  reserve(reservations: ReadonlyMap<string, Reservation>): void {
+    this.#upkeep.reserve(reservations);
   }
 
-  #dismiss(group: Group, waiter: Waiter): void {
-    group.waiters.delete(waiter);
-    if (group.waiters.size === 0) this.#hungry.delete(group);
+  #functionOf(name: string): FunctionPool {
+    let owner = this.#functions.get(name);
+    if (!owner) this.#functions.set(name, (owner = new FunctionPool()));
+    return owner;
   }
 
-  #dismissFirst(group: Group): Waiter | undefined {
-    const [waiter] = group.waiters;
-    if (waiter) this.#dismiss(group, waiter);
-    return waiter;
+  /** The most recently used that can take one more. */
+  #available(group: Group): Member | undefined {
+    if (group.owner.mustYield(group)) return undefined;
+    while (group.available.at(-1)?.sandbox.destroyed) group.available.pop();
+    return group.available.at(-1);
   }
 
-  #lend(group: Group, member: Member): SandboxLease {
-    const { sandbox, version } = member;
-    const isFirst = member.served === 0;
-    const start = this.#startOf(member);
+  #wake(member: Member): boolean {
+    return member.inUse > 0 || this.#room.wake(member);
+  }
+
+  #lend(member: Member, wasMadeForIt = false): SandboxLease {
+    const { sandbox, group } = member;
+    const start = this.#startOf(member, wasMadeForIt);
     member.served += 1;
     member.inUse += 1;
-    if (member.inUse >= version.spec.concurrency) remove(group.available, member);
+    group.owner.inUse += 1;
+    group.owner.uses += 1;
+    if (member.inUse >= capacityOf(group.version)) remove(group.available, member);
     let held = true;
     return {
       sandbox,
       start,
-      timings: isFirst ? member.timings : {},
+      timings: wasMadeForIt ? member.timings : {},
       [Symbol.dispose]: () => {
-        if (held) this.#release(group, member);
+        if (held) this.#release(member);
         held = false;
       },
     };
   }
 
   /** How this lease finds the sandbox; it runs from here on. */
-  #startOf({ sandbox, served, start }: Member): StartKind {
+  #startOf({ sandbox, start }: Member, wasMadeForIt: boolean): StartKind {
     const wasFrozen = this.#options.freezer.busy(sandbox);
-    if (served === 0) return start;
+    if (wasMadeForIt) return start;
     return wasFrozen ? 'thawed' : 'warm';
   }
 
-  #release(group: Group, member: Member): void {
+  #release(member: Member): void {
+    const { sandbox, group } = member;
+    const { owner } = group;
     member.inUse -= 1;
-    if (member.sandbox.destroyed) return;
-    if (member.sandbox.wanted.aborted) {
-      this.#giveUp(member);
-      return;
+    owner.inUse -= 1;
+    if (owner.inUse === 0) owner.idleSinceMs = Date.now();
+    if (member.inUse === 0) {
+      member.idleSinceMs = Date.now();
+      this.#room.rest(member);
     }
-    if (member.version.spec.isolation === 'invocation') {
-      void member.sandbox.destroy('spent');
-      return;
-    }
-    if (member.inUse === 0) this.#rest(member);
+    if (!sandbox.destroyed) this.#takeBack(member);
+    this.#feed(); // there are processors, and perhaps a sandbox that may be evicted
+  }
+
+  #takeBack(member: Member): void {
+    const { inUse, sandbox } = member;
+    if (inUse > 0) return sandbox.wanted.aborted ? undefined : this.#offer(member);
+    const reason = this.#whyNotKept(member);
+    if (reason) void member.sandbox.destroy(reason);
+    else this.#turnaround.begin(member);
+  }
+
+  #whyNotKept({ sandbox, group }: Member): DestroyReason | undefined {
+    if (sandbox.wanted.aborted) return 'evicted';
+    if (group.version.spec.isolation === 'invocation') return 'spent';
+    if (this.#upkeep.isSuperseded(group)) return 'superseded';
+    return group.owner.mustYield(group) ? 'evicted' : undefined;
+  }
+
+  #offer(member: Member): void {
+    const { group } = member;
     if (!group.available.includes(member)) group.available.push(member);
-    this.#serveWaiters(group);
-    this.#growHungry(); // an idle sandbox may now be evicted for another function
+    if (!this.#serve(group)) this.#starving.add(group);
   }
 
-  #rest(member: Member): void {
-    member.idleSinceMs = Date.now();
-    this.#options.freezer.idle(member.sandbox);
+  #enter(group: Group): void {
+    if (this.#starving.has(group)) return;
+    if (this.#starving.size > 0 || !this.#advance(group)) this.#starving.add(group);
   }
 
-  #serveWaiters(group: Group): void {
+  /** There may be more room than there was: for the group that has waited longest, then the next. */
+  #feed(): void {
+    for (const group of this.#starving) {
+      if (!this.#advance(group)) return; // those behind it wait too, or it might wait for ever
+      this.#starving.delete(group);
+    }
+  }
+
+  async #yieldStems(bytes: number): Promise<void> {
+    if ((await this.#options.yieldStems(bytes)) > 0) this.#feed();
+  }
+
+  /** Gives the waiters what there is and starts making what they need. False for want of room. */
+  #advance(group: Group): boolean {
+    return this.#serve(group) && this.#grow(group);
+  }
+
+  #serve(group: Group): boolean {
     for (const waiter of group.waiters) {
-      const member = this.#pick(group);
-      if (!member) return;
-      this.#dismiss(group, waiter);
-      waiter.resolve({ lease: this.#lend(group, member) });
+      const member = this.#available(group);
+      if (!member) return true;
+      if (!this.#wake(member)) return false;
+      waiter.resolve({ lease: this.#lend(member) });
     }
+    return true;
   }
 
-  /** Starts as many sandboxes as the waiters need beside those on their way, within the limits. */
-  #grow(group: Group): void {
-    const { spec } = group.version;
-    const needed = Math.ceil(group.waiters.size / spec.concurrency);
-    while (group.creating < needed && group.size < spec.scaling.max) {
-      if (!this.#admit(spec.memoryBytes)) return;
-      group.size += 1;
-      group.creating += 1;
-      const creation = this.#create(group).finally(() => this.#creations.delete(creation));
-      this.#creations.add(creation);
-    }
-  }
-
-  #growHungry(): void {
-    for (const group of this.#hungry) this.#grow(group);
-  }
-
-  /** Takes memory from the budget. If only idle sandboxes stand in the way they are evicted. */
-  #admit(bytes: number): boolean {
-    if (this.#memory.take(bytes)) return true;
-    const victims = chooseEvictions(this.#idle(), bytes - this.#memory.freeBytes);
-    for (const id of victims ?? []) void this.#members.get(id)?.sandbox.destroy('evicted');
-    return false; // their memory is free when they are gone, and then the waiters are looked at
-  }
-
-  async #create(group: Group): Promise<void> {
-    const { version } = group;
-    const forget = () => {
-      group.size -= 1;
-      this.#memory.giveBack(version.spec.memoryBytes);
-    };
-    try {
-      const creation = await this.#options.factory.create(version, this.#stopped.signal);
-      group.creating -= 1;
-      if (creation.failure) {
-        forget();
-        this.#dismissFirst(group)?.resolve(creation);
-      } else {
-        this.#join(group, creation, forget);
+  /** As many sandboxes as the waiters need beside those on their way. */
+  #grow(group: Group): boolean {
+    const { owner, version } = group;
+    const needed = Math.ceil(group.waiters.size / capacityOf(version));
+    while (group.creating < needed) {
+      if (owner.size >= version.spec.scaling.max) {
+        void owner.whoMakesWayFor(group)?.sandbox.destroy('evicted');
+        return true;
       }
-    } catch (error) {
-      group.creating -= 1;
-      forget();
-      this.#dismissFirst(group)?.reject(error);
+      if (!this.#room.admit(version.spec)) return false;
+      this.#creations.start(group);
     }
-    this.#growHungry();
-    this.#prune(group);
+    return true;
   }
 
-  #join(
-    group: Group,
-    creation: Extract<SandboxCreation, { sandbox: Sandbox }>,
-    forget: () => void,
-  ): void {
-    const { sandbox, start, timings } = creation;
-    const { version } = group;
-    const member: Member = {
-      sandbox,
-      version,
-      start,
-      timings,
-      inUse: 0,
-      served: 0,
-      idleSinceMs: Date.now(),
-    };
-    this.#members.set(sandbox.id, member);
-    if (!sandbox.destroyed) group.available.push(member);
-    this.#rest(member);
-    void sandbox.gone.then((reason) => {
-      this.#members.delete(sandbox.id);
-      this.#options.freezer.busy(sandbox);
-      remove(group.available, member);
-      forget();
-      this.#published(member, reason);
-      this.#growHungry();
-      this.#prune(group);
-    });
-    this.#serveWaiters(group);
-    const giveUp = () => {
-      remove(group.available, member);
-      this.#giveUp(member);
-    };
-    if (sandbox.wanted.aborted) giveUp();
-    sandbox.wanted.addEventListener('abort', giveUp, { once: true });
+  /** A sandbox before anyone asks for it. */
+  #makeAhead(group: Group, mayEvict: boolean): boolean {
+    const { spec } = group.version;
+    if (this.#isStopping || group.owner.size >= spec.scaling.max) return false;
+    if (!(mayEvict ? this.#room.admit(spec) : this.#room.admitWhereFree(spec))) return false;
+    this.#creations.start(group, group.owner.idleSinceMs);
+    return true;
+  }
+
+  #join(member: Member): void {
+    const { sandbox, group } = member;
+    this.#members.add(member);
+    group.members.add(member);
+    void sandbox.gone.then((reason) => this.#gone(member, reason));
+    sandbox.wanted.addEventListener('abort', () => this.#giveUp(member), { once: true });
+    this.#room.rest(member);
+    const waiter = firstOf(group.waiters);
+    if (sandbox.wanted.aborted) return this.#giveUp(member);
+    if (sandbox.destroyed) return;
+    if (!waiter || !this.#wake(member)) return this.#turnaround.begin(member);
+    group.available.push(member);
+    waiter.resolve({ lease: this.#lend(member, true) });
+    if (!this.#serve(group)) this.#starving.add(group);
   }
 
   /** Something that it holds is needed elsewhere: it serves those that it serves, then it goes. */
-  #giveUp({ sandbox, inUse }: Member): void {
-    if (inUse === 0) void sandbox.destroy('evicted');
+  #giveUp(member: Member): void {
+    remove(member.group.available, member);
+    if (member.inUse === 0) void member.sandbox.destroy('evicted');
   }
 
-  #published({ sandbox, version, served }: Member, reason: DestroyReason): void {
+  #gone(member: Member, reason: DestroyReason): void {
+    const { sandbox, group, served } = member;
+    this.#members.delete(member);
+    group.members.delete(member);
+    remove(group.available, member);
+    this.#options.freezer.busy(sandbox);
+    group.owner.size -= 1;
+    this.#room.leave(member);
     this.#options.facts.publish('sandbox.destroyed', {
       sandboxId: sandbox.id,
-      functionName: version.spec.name,
+      functionName: group.version.spec.name,
       reason,
       invocations: served,
     });
+    this.#moveOn(group.owner);
   }
 
-  #prune(group: Group): void {
-    if (group.size === 0 && group.waiters.size === 0) this.#groups.delete(group.version.digest);
+  /** The function has a place more, and the node the room that was taken. */
+  #moveOn(owner: FunctionPool): void {
+    if (owner.size === 0) owner.uses = 0;
+    this.#feed();
+    for (const group of owner.hungry()) this.#enter(group);
+    owner.prune();
   }
 
   #sweep(): void {
-    for (const id of expired(this.#idle(), Date.now())) {
-      void this.#members.get(id)?.sandbox.destroy('idle');
+    const latest = performance.now() - roomLimitMs;
+    for (const group of this.#starving) {
+      if (group.owner.size === 0 && waitsSince(group) <= latest) sendAway(group, exhausted());
     }
+    this.#upkeep.sweep(Date.now());
+    this.#feed();
   }
+}
 
-  *#idle(): Iterable<IdleSandbox> {
-    for (const { sandbox, version, inUse, idleSinceMs } of this.#members.values()) {
-      if (inUse > 0 || sandbox.destroyed) continue;
-      const { id, memoryBytes } = sandbox;
-      yield { id, memoryBytes, idleSinceMs, keepWarmMs: version.spec.scaling.keepWarmMs };
-    }
-  }
+function sendAway(group: Group, error: Error): void {
+  for (const waiter of group.waiters) waiter.reject(error);
 }

@@ -9,7 +9,7 @@ import type { ContainerSandbox, LoadResult } from './container-sandbox.ts';
 import { NetworkedSandbox } from './networked-sandbox.ts';
 import type { RootMounts } from './root-mounts.ts';
 import { GuardedSandbox } from './sandbox-guard.ts';
-import type { StemPool } from './stem-pool.ts';
+import type { StemPools } from './stem-pools.ts';
 
 /** How a sandbox came to be, and how long it took. */
 interface Making {
@@ -31,7 +31,7 @@ export interface SandboxFactory {
 
 export interface SandboxFactoryOptions {
   readonly maker: Pick<ContainerMaker, 'make'>;
-  readonly stems: Pick<StemPool, 'take'>;
+  readonly stems: Pick<StemPools, 'take'>;
   readonly roots: Pick<RootMounts, 'lease'>;
   readonly planMounts: MountPlanner;
   /** Stems have a scratch volume of this size; it cannot be changed once they run. */

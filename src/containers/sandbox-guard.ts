@@ -6,6 +6,7 @@ import type {
   ResponseListener,
   RunningInvocation,
   Sandbox,
+  SandboxUsage,
 } from '../domain/sandbox.ts';
 
 /**
@@ -65,6 +66,24 @@ export class GuardedSandbox implements Sandbox {
     this.#sandbox.thaw();
     this.#isFrozen = false;
     this.#facts.publish('sandbox.thawed', { sandboxId: this.id });
+  }
+
+  isTidy(): boolean {
+    return this.#sandbox.isTidy();
+  }
+
+  async tidy(): Promise<boolean> {
+    if (this.destroyed || this.#running > 0) return false;
+    const isTidy = await this.#sandbox.tidy();
+    if (!this.destroyed && !this.#isFrozen) {
+      this.#isFrozen = true;
+      this.#facts.publish('sandbox.frozen', { sandboxId: this.id });
+    }
+    return isTidy;
+  }
+
+  usage(): SandboxUsage {
+    return this.#sandbox.usage();
   }
 
   destroy(reason: DestroyReason): Promise<void> {

@@ -1,17 +1,23 @@
 import type { ContainerMount } from '../domain/container.ts';
 import type { PreparedImage } from '../domain/image.ts';
 import type { Logger } from '../domain/logger.ts';
-import type { Service } from '../domain/service.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { ContainerMaker } from './container-maker.ts';
 import type { ContainerSandbox } from './container-sandbox.ts';
+import { wantsStem } from './stem-policy.ts';
+import type { Tokens } from './tokens.ts';
 
 export interface StemPoolOptions {
   readonly maker: Pick<ContainerMaker, 'make'>;
   /** The runtime's base image: what every version for it has below its package. */
   readonly loadImage: (signal: AbortSignal) => Promise<PreparedImage>;
   readonly mounts: readonly ContainerMount[];
+  /** Of one stem. */
   readonly memoryBytes: number;
+  /** Where each takes its memory from, and gives it back to when it is taken or gone. */
+  readonly memory: Tokens;
+  /** Runs one task at a time: so making stems never crowds out running functions. */
+  readonly inTurn: <T>(task: () => Promise<T>) => Promise<T>;
   /** Stems kept ready. */
   readonly size: number;
   readonly logger: Logger;
@@ -19,13 +25,11 @@ export interface StemPoolOptions {
 
 /**
  * Sandboxes of one runtime that have booted and wait for a function: its code, limits, environment
- * and handler are given to them when they are taken. Each is taken once. Taken ones are replaced
- * one at a time, so that making stems never crowds out running functions.
+ * and handler are given to them when they are taken. Each is taken once, and replaced.
  */
-export class StemPool implements Service {
-  readonly name = 'stem pool';
+export class StemPool {
   readonly #options: StemPoolOptions;
-  readonly #ready: ContainerSandbox[] = [];
+  readonly #ready = new Set<ContainerSandbox>();
   readonly #stopped = new AbortController();
   readonly #backoff = new Backoff({ firstMs: 100, lastMs: 10_000 });
   #image: PreparedImage | undefined;
@@ -35,52 +39,80 @@ export class StemPool implements Service {
     this.#options = options;
   }
 
-  /** Does not wait for the stems: until they are there, functions start from nothing. */
-  async start(): Promise<void> {
-    this.#fill();
-  }
-
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#filling;
-    await Promise.all(this.#ready.splice(0).map((stem) => stem.destroy('shutdown')));
+    await Promise.all([...this.#ready].map((stem) => stem.destroy('shutdown')));
   }
 
   /** A stem on which this image can run, if one is ready; the caller owns it from then on. */
   take(image: PreparedImage): ContainerSandbox | undefined {
     if (!this.#image || !isPackageOn(this.#image, image)) return undefined;
-    const stem = this.#ready.find(({ destroyed }) => !destroyed);
-    if (stem) this.#drop(stem);
-    this.#fill();
-    return stem;
+    for (const stem of this.#ready) {
+      this.#drop(stem);
+      if (stem.destroyed) continue;
+      this.fill();
+      return stem;
+    }
+    return undefined;
   }
 
-  #drop(stem: ContainerSandbox): void {
-    const index = this.#ready.indexOf(stem);
-    if (index >= 0) this.#ready.splice(index, 1);
+  /** Destroys one, if there is one; resolves to the memory that is free then. */
+  async giveUpOne(): Promise<number> {
+    const [stem] = this.#ready;
+    await stem?.destroy('evicted');
+    return stem ? this.#options.memoryBytes : 0;
   }
 
-  #fill(): void {
-    this.#filling ??= this.#fillUp().finally(() => {
+  /** Makes those that are missing, unless memory is short; does not wait for them. */
+  fill(): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#filling ??= this.#fill().finally(() => {
       this.#filling = undefined;
     });
   }
 
-  async #fillUp(): Promise<void> {
-    const { size, logger } = this.#options;
+  async #fill(): Promise<void> {
     const { signal } = this.#stopped;
-    while (!signal.aborted && this.#ready.length < size) {
+    while (!signal.aborted && this.#wantsMore()) {
       try {
-        const stem = await this.#make(signal);
-        this.#ready.push(stem);
-        void stem.gone.then(() => this.#drop(stem));
+        await this.#options.inTurn(() => this.#addOne(signal));
         this.#backoff.reset();
       } catch (error) {
         if (signal.aborted) return;
-        logger.warn({ error }, 'A stem could not be made; functions start from nothing.');
+        this.#options.logger.warn({ error }, 'A stem could not be made; functions start without.');
         await this.#backoff.wait(signal);
       }
     }
+  }
+
+  #wantsMore(): boolean {
+    const { size, memory, memoryBytes } = this.#options;
+    return wantsStem({
+      size,
+      ready: this.#ready.size,
+      stemBytes: memoryBytes,
+      freeBytes: memory.free,
+      limitBytes: memory.limit,
+    });
+  }
+
+  /** Its turn may come late: there must still be memory then. */
+  async #addOne(signal: AbortSignal): Promise<void> {
+    const { memory, memoryBytes } = this.#options;
+    if (!this.#wantsMore() || signal.aborted || !memory.take(memoryBytes)) return;
+    try {
+      const stem = await this.#make(signal);
+      this.#ready.add(stem);
+      void stem.gone.then(() => this.#drop(stem));
+    } catch (error) {
+      memory.giveBack(memoryBytes);
+      throw error;
+    }
+  }
+
+  #drop(stem: ContainerSandbox): void {
+    if (this.#ready.delete(stem)) this.#options.memory.giveBack(this.#options.memoryBytes);
   }
 
   async #make(signal: AbortSignal): Promise<ContainerSandbox> {

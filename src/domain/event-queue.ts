@@ -23,6 +23,8 @@ export interface AsyncInvocation {
   readonly functionName: string;
   readonly source: InvocationSource;
   readonly head: RequestHead;
+  /** The id of the key that calls; absent where the host does. */
+  readonly caller?: string;
   /** At most `asyncBodyLimitBytes`. */
   readonly body: Uint8Array;
   /** Of the function's live version (`asyncSettingsOf`), or others where the source has its own. */
@@ -51,6 +53,7 @@ export interface Attempt {
   readonly id: InvocationId;
   readonly functionName: string;
   readonly head: RequestHead;
+  readonly caller?: string;
   readonly body: Uint8Array;
   /** From 1; also attempts count that were lost with a worker. */
   readonly number: number;

@@ -30,14 +30,20 @@ export interface FunctionSpec {
   readonly secrets: readonly string[];
   /** Absent: no HTTP trigger. */
   readonly http: HttpTrigger | undefined;
-  /** `function`: sandboxes are reused for the same version. `invocation`: never reused. */
-  readonly isolation: 'function' | 'invocation';
+  /**
+   * `function`: sandboxes are reused for the same version. `tenant`: and for the same caller only.
+   * `invocation`: never reused.
+   */
+  readonly isolation: 'function' | 'tenant' | 'invocation';
   readonly scratchBytes: number;
   readonly volumes: readonly VolumeMount[];
   /** Absent: a loopback interface and nothing else. */
   readonly network?: NetworkSpec;
-  /** `max` bounds the sandboxes of this function on a node; `keepWarmMs` an idle one's life. */
-  readonly scaling: { readonly max: number; readonly keepWarmMs: number };
+  /**
+   * `max` bounds the sandboxes of this function on a node, `min` are kept there; `keepWarmMs` is an
+   * idle one's life, learnt from the function's idle times where it is absent.
+   */
+  readonly scaling: { readonly min: number; readonly max: number; readonly keepWarmMs?: number };
   /** Absent: no schedules. */
   readonly cron?: readonly CronTrigger[];
   /** Absent: the defaults. */
@@ -98,6 +104,18 @@ export function namedVersion(record: FunctionRecord, name: string): FunctionVers
   const alias = Object.hasOwn(record.aliases ?? {}, name) ? record.aliases?.[name] : undefined;
   if (alias !== undefined) return recordedVersion(record, alias);
   return record.versions.find(({ number }) => String(number) === name);
+}
+
+/** All that can be called by something that lasts: not by their numbers. */
+export function servedVersions(record: FunctionRecord): ReadonlySet<Digest> {
+  const { live, split, aliases = {}, versions } = record;
+  const latest = versions.at(-1);
+  return new Set([
+    live,
+    ...(split ? [split.version] : []),
+    ...(latest ? [latest.digest] : []),
+    ...Object.values(aliases),
+  ]);
 }
 
 function recordedVersion({ name, versions }: FunctionRecord, digest: Digest): FunctionVersion {

@@ -76,5 +76,7 @@ export interface InvocationRecord {
   readonly response?: ResponseHead & { readonly bytes: number };
   readonly endedMs?: number;
   readonly trace?: TraceContext;
+  /** The id of the key that called. */
+  readonly caller?: string;
   readonly replayOf?: InvocationId;
 }

@@ -8,6 +8,8 @@ export interface LaneItem {
   readonly functionName: string;
   readonly version: Digest;
   readonly head: RequestHead;
+  /** The id of the key that calls; absent where anyone may call, or the host does. */
+  readonly caller?: string;
   /** `undefined`: over `laneBodyLimitBytes`; fetch it over the direct connection. */
   readonly body: Uint8Array | undefined;
   /** Epoch milliseconds. */

@@ -12,6 +12,8 @@ export interface StoredRecord {
 export interface RecordStore<R extends StoredRecord> {
   get(name: string): R | undefined;
   list(): readonly R[];
+  /** After each change of the mirror, whoever made it; `list` has it then. For the store's life. */
+  onChange(listener: () => void): void;
   /** @throws HostError `conflict` when the stored revision is not `record.revision - 1`. */
   put(record: R): Promise<void>;
   /** Idempotent. Resolves to whether there was one. */

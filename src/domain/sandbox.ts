@@ -7,6 +7,8 @@ export type DestroyReason =
   | 'idle' // past its keep-warm time
   | 'evicted' // its memory was needed
   | 'spent' // isolation "invocation"
+  | 'retired' // old or worn out: used often, or holding more and more
+  | 'superseded' // its version is not served any more
   | 'timeout'
   | 'cancelled'
   | 'crashed'
@@ -24,6 +26,14 @@ export interface ResponseListener {
   onHead(head: ResponseHead): void;
   onChunk(bytes: Uint8Array): void;
   onLog(line: LogLine): void;
+}
+
+/** What a sandbox holds now. */
+export interface SandboxUsage {
+  /** Without what the kernel would give up by itself, such as contents of files. */
+  readonly memoryBytes: number;
+  /** Open descriptors of the one of its processes that has most. */
+  readonly descriptors: number;
 }
 
 export interface RunningInvocation {
@@ -54,6 +64,18 @@ export interface Sandbox {
   freeze(): void;
   /** It runs again when this returns. Harmless when it was not frozen. */
   thaw(): void;
+  /**
+   * Is there nothing in it that invocations left behind, no file in its scratch volume and no
+   * process that was not there when the handler had loaded? Costs some 6 µs. Only while idle.
+   */
+  isTidy(): boolean;
+  /**
+   * Freezes it, removes what invocations left behind, and leaves it frozen. False when it could not
+   * be done, or when it is dead: then it must not be used again. Never rejects. Only while idle.
+   */
+  tidy(): Promise<boolean>;
+  /** Read from the kernel now, which costs some 0.1 ms. */
+  usage(): SandboxUsage;
   /** Idempotent; the first reason stays. Resolves when all it held has been given back. */
   destroy(reason: DestroyReason): Promise<void>;
 }

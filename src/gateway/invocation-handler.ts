@@ -104,16 +104,19 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     reading
       .then(async (received) => {
         if (trigger?.hmac) guard.checkSignature(trigger.hmac, functionName, headers, received);
-        if (caller) requireRight(verified(caller, received), 'invoke', route.functionName);
+        const principal = caller && verified(caller, received);
+        if (principal) requireRight(principal, 'invoke', route.functionName);
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
         const head = requestHead(request, route, { hidesKey: hasKey, trace });
         if (route.trigger === 'http' || !isAsync(request)) {
-          invocations.start({ id, version, head, body, trace }, answer);
+          const from = principal?.id;
+          invocations.start({ id, version, head, caller: from, body, trace }, answer);
           return;
         }
         const settings = asyncSettingsOf(version.spec);
         const traced = trace ? { trace } : {};
+        const called = principal ? { caller: principal.id } : {};
         await invoker.enqueue({
           id,
           functionName,
@@ -121,6 +124,7 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
           head,
           body,
           settings,
+          ...called,
           ...traced,
         });
         answer.accepted();

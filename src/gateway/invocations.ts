@@ -24,6 +24,8 @@ export interface AcceptedInvocation {
   readonly id: InvocationId;
   readonly version: FunctionVersion;
   readonly head: RequestHead;
+  /** The id of the key that calls. */
+  readonly caller: string | undefined;
   readonly body: Uint8Array;
   readonly trace: TraceContext | undefined;
 }
@@ -37,7 +39,8 @@ export class Invocations {
   }
 
   /** Never throws: every failure ends the answer. */
-  start({ id, version, head, body, trace }: AcceptedInvocation, answer: InvocationAnswer): void {
+  start(accepted: AcceptedInvocation, answer: InvocationAnswer): void {
+    const { id, version, head, caller, body, trace } = accepted;
     const { nodes, place, lane, replies } = this.#options;
     const { name: functionName, timeoutMs } = version.spec;
     const node = place(version.spec, nodes.live());
@@ -52,6 +55,7 @@ export class Invocations {
         functionName,
         version: version.digest,
         head,
+        ...(caller === undefined ? {} : { caller }),
         body: fitsLane ? body : undefined,
         acceptedMs,
         deadlineMs: acceptedMs + timeoutMs,

@@ -89,6 +89,7 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     ...config.network.variables,
     HEARTH_REGISTRY_AUTH: config.registries.credentialsFile,
     HEARTH_PLAIN_REGISTRIES: config.registries.plainHosts.join(','),
+    ...(config.cpu === undefined ? {} : { HEARTH_CPU: String(config.cpu) }),
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.volumeDir === undefined ? {} : { HEARTH_VOLUME_DIR: config.volumeDir }),
     ...config.openTelemetry,

@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { defaultScratchBytes } from '../config/function/resources.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { OciEngine } from '../containers/oci-engine.ts';
@@ -10,7 +10,8 @@ import { RootMounts } from '../containers/root-mounts.ts';
 import { ContainerMaker } from '../containers/container-maker.ts';
 import { ContainerSandboxFactory } from '../containers/sandbox-factory.ts';
 import { SecretGiver } from '../containers/secret-giver.ts';
-import { StemPool } from '../containers/stem-pool.ts';
+import { StemPools } from '../containers/stem-pools.ts';
+import { Tokens } from '../containers/tokens.ts';
 import { Workspace } from '../containers/workspace.ts';
 import type { FunctionRecord } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
@@ -43,6 +44,7 @@ import { imagesOf } from './images.ts';
 import { workerNetwork } from './network.ts';
 import { keyPrefix } from './redis.ts';
 import { workerSecurity } from './security.ts';
+import { standbyOf } from './standby.ts';
 import { tracesOf } from './traces.ts';
 
 /** Where a worker mounts its own file system in memory; the host sees an empty folder. */
@@ -50,6 +52,9 @@ const workspaceDir = '/run/hearth';
 
 /** What a stem may have before it has a function; it needs a fraction of it. */
 const stemMemoryBytes = 128 * 1024 * 1024;
+
+/** Sandboxes at work may be promised so many times the processors there are: most of them wait. */
+const cpuOvercommit = 32;
 
 /** Sandboxes may have this much of the machine's memory unless the configuration says otherwise. */
 const sandboxMemoryShare = 0.75;
@@ -112,12 +117,14 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logs: security.logs,
     logger,
   });
-  const stems = new StemPool({
+  const memory = new Tokens(node.memoryBytes);
+  const stems = new StemPools({
     maker,
-    loadImage: async (signal) =>
-      images.provider.prepare(await images.baseImages.find('node24'), signal),
+    loadImage: async (runtime, signal) =>
+      images.provider.prepare(await images.baseImages.find(runtime), signal),
     mounts: mountPlan(defaultScratchBytes),
     memoryBytes: stemMemoryBytes,
+    memory,
     size: config.stems,
     logger,
   });
@@ -134,7 +141,9 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const pool = new SandboxPool({
     factory,
     freezer,
-    memoryBytes: node.memoryBytes - config.stems * stemMemoryBytes,
+    memory,
+    cpu: new Tokens(config.cpu ?? availableParallelism() * cpuOvercommit),
+    yieldStems: (bytes) => stems.yield(bytes),
     facts,
   });
   const replies = new ReplyClient({ node: node.id, logger });
@@ -149,6 +158,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const dispatcher = new Dispatcher({ runner, replies });
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
+  const standby = standbyOf({ node, functions, fast, versions, stems, pool, logger });
   const eventQueues = createEventQueueWorker({
     ...durable,
     node: node.id,
@@ -188,6 +198,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     consumer,
     answers,
     functions,
+    ...standby,
     eventQueues,
     announcement,
   ]);

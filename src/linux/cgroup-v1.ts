@@ -17,6 +17,7 @@ import {
 /** A cgroup of version 1: one folder for each controller. */
 export class CgroupV1 implements Cgroup {
   readonly procsFiles: readonly string[];
+  readonly tasksFile: string;
   readonly #dirs: Readonly<Record<Controller, string>>;
   /** Also of hierarchies without a controller of ours: an OCI runtime may have made some there. */
   readonly #everywhere: readonly string[];
@@ -25,6 +26,7 @@ export class CgroupV1 implements Cgroup {
     this.#dirs = dirs;
     this.#everywhere = everywhere;
     this.procsFiles = [...new Set(Object.values(dirs))].map((dir) => join(dir, 'cgroup.procs'));
+    this.tasksFile = join(dirs.pids, 'pids.current');
   }
 
   setLimits({ memoryBytes, cpu, pids }: ContainerLimits): void {
@@ -67,6 +69,7 @@ export class CgroupV1 implements Cgroup {
     return {
       cpuUsec: Math.round(readNumber(cpuacct, 'cpuacct.usage') / 1000),
       memoryBytes: readNumber(memory, 'memory.usage_in_bytes'),
+      memoryReclaimableBytes: readKey(memory, 'memory.stat', 'total_inactive_file'),
       memoryPeakBytes: readNumber(memory, 'memory.max_usage_in_bytes'),
       pids: readNumber(pids, 'pids.current'),
       throttledUsec: Math.round(readKey(cpu, 'cpu.stat', 'throttled_time') / 1000),

@@ -15,11 +15,13 @@ import {
 /** A cgroup of version 2: one folder. */
 export class CgroupV2 implements Cgroup {
   readonly procsFiles: readonly string[];
+  readonly tasksFile: string;
   readonly #dir: string;
 
   constructor(dir: string) {
     this.#dir = dir;
     this.procsFiles = [join(dir, 'cgroup.procs')];
+    this.tasksFile = join(dir, 'pids.current');
   }
 
   setLimits({ memoryBytes, cpu, pids }: ContainerLimits): void {
@@ -63,6 +65,7 @@ export class CgroupV2 implements Cgroup {
     return {
       cpuUsec: readKey(this.#dir, 'cpu.stat', 'usage_usec'),
       memoryBytes: readNumber(this.#dir, 'memory.current'),
+      memoryReclaimableBytes: readKey(this.#dir, 'memory.stat', 'inactive_file'),
       memoryPeakBytes: readNumber(this.#dir, 'memory.peak'),
       pids: readNumber(this.#dir, 'pids.current'),
       throttledUsec: readKey(this.#dir, 'cpu.stat', 'throttled_usec'),

@@ -11,6 +11,8 @@ import { HostError } from '../domain/errors.ts';
 export interface Cgroup {
   /** A process that writes its id into each of them is in, and so are its children. */
   readonly procsFiles: readonly string[];
+  /** Says how many tasks it has: processes and threads. */
+  readonly tasksFile: string;
   setLimits(limits: ContainerLimits): void;
   /** Soon after the call nothing in it runs any more; the kernel stops each process by itself. */
   freeze(): void;

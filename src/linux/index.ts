@@ -6,6 +6,8 @@ export { mountIdmapped } from './idmapped-mounts.ts';
 export { attachLoop, detachLoop, loopDevices } from './loop-devices.ts';
 export { bindMount, mount, mountOverlayReadOnly, mountShared, unmount } from './mounts.ts';
 export { NetworkNamespaces } from './network-namespaces.ts';
+export { CgroupWatch } from './process-watch.ts';
+export { ScratchVolume } from './scratch-volume.ts';
 export { hardLimit } from './resource-limits.ts';
 export { openUserNamespace } from './user-namespace.ts';
 export type { NetlinkSocket } from './netlink.ts';

@@ -52,6 +52,10 @@ export const calls = {
   ),
   send: libc.func('long send(int fd, const void *bytes, size_t length, int flags)'),
   recv: libc.func('long recv(int fd, _Out_ void *bytes, size_t length, int flags)'),
+  fstatfs: libc.func('int fstatfs(int fd, _Out_ void *buffer)'),
+  statx: libc.func(
+    'int statx(int fd, const char *path, int flags, unsigned int mask, _Out_ void *buffer)',
+  ),
   gettid: libc.func('int gettid()'),
   // By number, the same on every architecture: older C libraries have no names for them.
   openTree: libc.func('syscall', 'int', ['int64_t', 'int', 'str', 'unsigned int']),

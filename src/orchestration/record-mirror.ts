@@ -23,6 +23,7 @@ export class RecordMirror<R extends StoredRecord> {
   #sequences = new Map<string, number>();
   #snapshotSequence = 0;
   #changesWhileLoading: RecordChange<R>[] | undefined;
+  readonly #listeners = new Set<() => void>();
 
   get(name: string): R | undefined {
     return this.#records.get(name);
@@ -32,6 +33,11 @@ export class RecordMirror<R extends StoredRecord> {
     return [...this.#records.values()];
   }
 
+  /** Called after each change, and after each load. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
   apply(change: RecordChange<R>): void {
     this.#changesWhileLoading?.push(change);
     const newest = this.#sequences.get(change.name) ?? this.#snapshotSequence;
@@ -39,6 +45,7 @@ export class RecordMirror<R extends StoredRecord> {
     this.#sequences.set(change.name, change.sequence);
     if (change.record) this.#records.set(change.name, change.record);
     else this.#records.delete(change.name);
+    this.#tell();
   }
 
   /**
@@ -57,5 +64,10 @@ export class RecordMirror<R extends StoredRecord> {
       this.#changesWhileLoading = undefined;
     }
     for (const change of changes) this.apply(change);
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }

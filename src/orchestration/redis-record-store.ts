@@ -92,6 +92,10 @@ export class RedisRecordStore<R extends StoredRecord> implements RecordStore<R>,
     return this.#mirror.list();
   }
 
+  onChange(listener: () => void): void {
+    this.#mirror.onChange(listener);
+  }
+
   async put(record: R): Promise<void> {
     const { name, revision } = record;
     const sequence = await this.#run(putScript, name, JSON.stringify(record), `${revision - 1}`);

@@ -108,7 +108,7 @@ export class InvocationDelivery {
 
   async #run(record: InvocationRecord, { id }: TakenJob): Promise<AttemptResult> {
     const { store, runner } = this.#options;
-    const { functionName, head, attempts, trace } = record;
+    const { functionName, head, attempts, trace, caller } = record;
     const cancel = new AbortController();
     this.#cancels.set(id, cancel);
     try {
@@ -116,8 +116,8 @@ export class InvocationDelivery {
       if (!body) return { outcome: bodyLost(), timings: {} };
       const number = attempts.at(-1)?.number ?? 1;
       const cancelled = cancel.signal;
-      const traced = trace ? { trace } : {};
-      return await runner.run({ id, functionName, head, body, number, cancelled, ...traced });
+      const told = { ...(trace ? { trace } : {}), ...(caller === undefined ? {} : { caller }) };
+      return await runner.run({ id, functionName, head, body, number, cancelled, ...told });
     } finally {
       this.#cancels.delete(id);
     }

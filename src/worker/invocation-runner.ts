@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly functionName: string;
   readonly version: Digest;
   readonly head: RequestHead;
+  /** The id of the key that calls; absent where anyone may call, or the host does. */
+  readonly caller?: string;
   /** `undefined`: the reply stream fetches it. */
   readonly body: Uint8Array | undefined;
   readonly acceptedMs: number;
@@ -70,9 +72,10 @@ export class InvocationRunner {
       timings: progress.timings,
       ...(progress.start === undefined ? {} : { start: progress.start }),
     });
+    using holds = new DisposableStack(); // the sandbox, until the answer has gone
     let result: InvocationOutcome | HostError;
     try {
-      result = await this.#lease(request, stream, progress, info);
+      result = await this.#lease(request, stream, progress, info, holds);
     } catch (error) {
       result = toHostError(error);
       if (result.code === 'internal') {
@@ -89,6 +92,7 @@ export class InvocationRunner {
     stream: ReplyStream,
     progress: Progress,
     info: () => StartInfo,
+    holds: DisposableStack,
   ): Promise<InvocationOutcome> {
     const remainingMs = request.leaseUntilMs - Date.now();
     if (remainingMs <= 0) return { kind: 'timeout', phase: 'queue' };
@@ -101,7 +105,7 @@ export class InvocationRunner {
       const { versions, pool } = this.#options;
       const version = versions.peek(request.version) ?? (await versions.prepare(request.version));
       const body = request.body ?? (await stream.fetchBody(signal));
-      const leased = await pool.lease(version, signal);
+      const leased = await pool.lease(version, request.caller, signal);
       const init = (leased.lease ?? leased).timings.init;
       progress.timings = {
         ...progress.timings,
@@ -109,7 +113,7 @@ export class InvocationRunner {
         ...(init === undefined ? {} : { init }),
       };
       if (leased.failure) return leased.failure;
-      using lease = leased.lease;
+      const lease = holds.use(leased.lease);
       clearTimeout(timer); // from here on the sandbox watches the deadline
       return await this.#invoke(request, body, lease, stream, progress, info);
     } catch (error) {

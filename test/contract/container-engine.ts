@@ -148,6 +148,7 @@ export function containerEngineContract(
       container.pause();
       container.pause();
       expect(container.inspect().state).toBe('paused');
+      await expect.poll(() => container.isPaused()).toBe(true);
       const silence = vi.fn<() => void>();
       channel.on('data', silence);
       channel.write('while paused');
@@ -195,6 +196,7 @@ export function containerEngineContract(
         cpuUsec: 0,
         throttledUsec: 0,
         memoryBytes: 0,
+        memoryReclaimableBytes: 0,
         memoryPeakBytes: 0,
         pids: 0,
         oomKills: 0,

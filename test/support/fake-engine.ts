@@ -9,6 +9,7 @@ import type {
   ContainerOrder,
   ContainerStats,
   ContainerStreams,
+  ProcessWatch,
 } from '../../src/domain/container-engine.ts';
 import type { ContainerState } from '../../src/domain/container-state.ts';
 
@@ -23,6 +24,7 @@ const idle: ContainerStats = {
   cpuUsec: 0,
   throttledUsec: 0,
   memoryBytes: 0,
+  memoryReclaimableBytes: 0,
   memoryPeakBytes: 0,
   pids: 0,
   oomKills: 0,
@@ -114,6 +116,14 @@ export class FakeContainer implements Container {
 
   resume(): void {
     if (this.#life.move('resume')) this.#channel.resume();
+  }
+
+  isPaused(): boolean {
+    return this.#life.state === 'paused';
+  }
+
+  watchProcesses(): ProcessWatch {
+    return { mayHaveOthers: () => false, others: () => [], [Symbol.dispose]: () => {} };
   }
 
   update(limits: ContainerLimits): void {

@@ -1,6 +1,11 @@
 import type { SandboxCreation, SandboxFactory } from '../../src/containers/sandbox-factory.ts';
 import type { InvocationOutcome } from '../../src/domain/invocation.ts';
-import type { DestroyReason, RunningInvocation, Sandbox } from '../../src/domain/sandbox.ts';
+import type {
+  DestroyReason,
+  RunningInvocation,
+  Sandbox,
+  SandboxUsage,
+} from '../../src/domain/sandbox.ts';
 import type { FunctionSpec } from '../../src/domain/function.ts';
 import type { Digest } from '../../src/domain/ids.ts';
 import type { PreparedVersion } from '../../src/domain/version.ts';
@@ -19,6 +24,27 @@ export class FakeSandbox implements Sandbox {
     this.id = id;
     this.memoryBytes = memoryBytes;
     this.gone = this.#gone.promise;
+  }
+
+  /** What `isTidy` says until `tidy` has been called. */
+  isDirty = false;
+  /** What `tidy` comes to. */
+  tidied: Promise<boolean> = Promise.resolve(true);
+  held: SandboxUsage = { memoryBytes: 10, descriptors: 20 };
+
+  isTidy(): boolean {
+    return !this.isDirty;
+  }
+
+  async tidy(): Promise<boolean> {
+    this.isFrozen = true;
+    const isTidy = await this.tidied;
+    this.isDirty = !isTidy;
+    return isTidy;
+  }
+
+  usage(): SandboxUsage {
+    return this.held;
   }
 
   invoke(): RunningInvocation {
@@ -106,7 +132,7 @@ export function fakeSpec(overrides: Partial<FunctionSpec> = {}): FunctionSpec {
     isolation: 'function',
     scratchBytes: 1024,
     volumes: [],
-    scaling: { max: 50, keepWarmMs: 60_000 },
+    scaling: { min: 0, max: 50, keepWarmMs: 60_000 },
     ...overrides,
   };
 }

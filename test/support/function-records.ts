@@ -20,7 +20,7 @@ export function specOf(name: string, overrides: Partial<FunctionSpec> = {}): Fun
     isolation: 'function',
     scratchBytes: 64 * 1024 * 1024,
     volumes: [],
-    scaling: { max: 50, keepWarmMs: 600_000 },
+    scaling: { min: 0, max: 50, keepWarmMs: 600_000 },
     ...overrides,
   };
 }

@@ -13,15 +13,28 @@ export class MemoryRecordStore<R extends StoredRecord> implements RecordStore<R>
     return [...this.#records.values()];
   }
 
+  readonly #listeners = new Set<() => void>();
+
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
   async put(record: R): Promise<void> {
     const revision = this.#records.get(record.name)?.revision ?? 0;
     if (revision !== record.revision - 1) {
       throw new HostError('conflict', 'records.conflict', `${record.name} was changed meanwhile`);
     }
     this.#records.set(record.name, record);
+    this.#tell();
   }
 
   async remove(name: string): Promise<boolean> {
-    return this.#records.delete(name);
+    const isRemoved = this.#records.delete(name);
+    if (isRemoved) this.#tell();
+    return isRemoved;
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }

@@ -28,7 +28,7 @@ describe('hearth.json', () => {
       isolation: 'function',
       scratchBytes: 67_108_864,
       volumes: [],
-      scaling: { max: 50, keepWarmMs: 600_000 },
+      scaling: { min: 0, max: 50 },
     });
   });
 
@@ -92,12 +92,42 @@ describe('hearth.json', () => {
                     "scratch": "lots", "env": { "A": "${'x'.repeat(5000)}" } }`;
     expect(problemsOf(text).map((problem) => problem.split(':')[0])).toEqual([
       'name',
-      'entry',
-      'env',
       'memory',
       'timeout',
       'scratch',
+      'entry',
+      'env',
     ]);
+  });
+
+  test.each([
+    ['more kept ready than there may be', '"scaling": { "min": 3, "max": 2 }', 'scaling.min'],
+    [
+      'a fresh sandbox for each of several',
+      '"isolation": "invocation", "concurrency": 2',
+      'concurrency',
+    ],
+    [
+      'to tell callers apart who have no key',
+      '"isolation": "tenant", "triggers": { "http": { "auth": "none" } }',
+      'isolation',
+    ],
+    [
+      'sandboxes ready for nobody knows whom',
+      '"isolation": "tenant", "scaling": { "min": 1 }',
+      'scaling.min',
+    ],
+  ])('cannot ask for %s', (_what, keys, key) => {
+    const problems = problemsOf(`{ "name": "a", "entry": "a.ts", ${keys} }`);
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([key]);
+  });
+
+  test('says how long an idle sandbox is kept, or leaves it to be learnt', () => {
+    const keepWarm = (text: string) =>
+      parseFunctionConfig(`{ "name": "a", "entry": "a.ts", "scaling": { "keepWarm": "${text}" } }`)
+        .scaling.keepWarmMs;
+    expect(keepWarm('auto')).toBeUndefined();
+    expect(keepWarm('5m')).toBe(300_000);
   });
 
   test('that is not JSON is told with its line', () => {

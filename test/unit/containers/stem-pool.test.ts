@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ContainerMaker } from '../../../src/containers/container-maker.ts';
 import { StemPool } from '../../../src/containers/stem-pool.ts';
+import { Tokens } from '../../../src/containers/tokens.ts';
 import type { PreparedImage } from '../../../src/domain/image.ts';
 import { FakeSandbox } from '../../support/fake-sandbox.ts';
 import { silentLogger } from '../../support/silent-logger.ts';
@@ -22,9 +23,11 @@ class FakeStem extends FakeSandbox {
 let made: FakeStem[];
 let failure: Error | undefined;
 let pool: StemPool;
+let memory: Tokens;
 
-beforeEach(async () => {
+beforeEach(() => {
   made = [];
+  memory = new Tokens(100);
   failure = undefined;
   const make = async () => {
     if (failure) throw failure;
@@ -36,11 +39,13 @@ beforeEach(async () => {
     maker: { make } as unknown as Pick<ContainerMaker, 'make'>,
     loadImage: async () => base,
     mounts: [],
-    memoryBytes: 1,
+    memoryBytes: 10,
+    memory,
+    inTurn: (task) => task(),
     size: 2,
     logger: silentLogger,
   });
-  await pool.start();
+  pool.fill();
 });
 afterEach(() => pool.stop());
 
@@ -85,6 +90,31 @@ describe('the pool of stems', () => {
     expect(pool.take(version)).toBeUndefined();
     failure = undefined;
     await hasMade(4);
+  });
+
+  test('has memory for those that are ready, and gives it back', async () => {
+    await hasMade(2);
+    await vi.waitFor(() => expect(memory.free).toBe(80));
+    expect(await pool.giveUpOne()).toBe(10);
+    expect(memory.free).toBe(90);
+    pool.fill();
+    await hasMade(3);
+    await pool.stop();
+    expect(memory.free).toBe(100);
+  });
+
+  test('makes none of the memory that functions will need soon', async () => {
+    await hasMade(2);
+    memory.take(75);
+    expect(pool.take(version)).toBeDefined();
+    expect(memory.free).toBe(15); // another would leave less than a tenth
+    pool.fill();
+    expect(made).toHaveLength(2);
+    memory.giveBack(75);
+    await vi.waitFor(() => {
+      pool.fill();
+      expect(made).toHaveLength(3);
+    });
   });
 
   test('leaves none at the stop', async () => {

@@ -101,7 +101,7 @@ function dispatch(
   const runner = new InvocationRunner({
     node: 'node-1',
     versions: new VersionCache(images),
-    pool: { lease: (_, signal) => lease(signal) },
+    pool: { lease: (_version, _caller, signal) => lease(signal) },
     logs,
     facts,
     logger: { debug: log, info: log, warn: log, error: log },
