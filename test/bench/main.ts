@@ -10,6 +10,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   lane: () => import('./lane.ts'),
   images: () => import('./images.ts'),
   cycles: () => import('./cycles.ts'),
+  'keep-warm': () => import('./keep-warm.ts'),
   network: () => import('./network.ts'),
 };
 
@@ -28,4 +29,4 @@ const rows = (await run()).map(([what, { p50, p99, count, perSecond }]) => [
   perSecond.toFixed(0),
   String(count),
 ]);
-console.log(table(['', 'p50 ms', 'p99 ms', 'per second', 'calls'], rows));
+if (rows.length > 0) console.log(table(['', 'p50 ms', 'p99 ms', 'per second', 'calls'], rows));
