@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { fetchHandler } from './fetch-handler.mjs';
 import { scheduledHandler } from './scheduled-handler.mjs';
 import { lambdaHandler } from './lambda-handler.mjs';
+import { queueHandler } from './queue-handler.mjs';
 import { RuntimeError } from './thrown.mjs';
 
 /**
@@ -34,6 +35,14 @@ import { RuntimeError } from './thrown.mjs';
  * @property {[string, string][]} headers
  * @property {string} sourceIp
  * @property {number} deadlineMs
+ * @property {{ name: string, isBatch: boolean, messages: readonly QueueMessage[] }} [queue]
+ */
+
+/**
+ * @typedef {object} QueueMessage
+ * @property {string} id
+ * @property {number} attempts
+ * @property {number} timestampMs
  */
 
 /**
@@ -85,27 +94,26 @@ function setEnvironment({ env, functionName, version, memoryBytes }) {
 /**
  * @param {any} module
  * @param {InitMessage} message
+ * @returns {Handler}
  */
 function findHandler(module, { entry, env }) {
   const main = module.default?.default ?? module.default; // twice: compiled to CommonJS
-  if (typeof main?.scheduled === 'function') {
-    const others = findOther(module, main, entry, env);
-    return scheduledHandler(
-      (...args) => main.scheduled(...args),
-      env,
-      async (invocation) => {
-        if (typeof others === 'function') return await others(invocation);
-        throw others;
-      },
-    );
-  }
-  const handler = findOther(module, main, entry, env);
-  if (typeof handler === 'function') return handler;
-  throw handler;
+  const others = findOther(module, main, entry, env);
+  const isScheduled = typeof main?.scheduled === 'function';
+  const hasQueue = typeof main?.queue === 'function';
+  if (typeof others !== 'function' && !isScheduled && !hasQueue) throw others;
+  /** @type {Handler} */
+  let handler = async (invocation) => {
+    if (typeof others === 'function') return await others(invocation);
+    throw others;
+  };
+  if (isScheduled) handler = scheduledHandler((...args) => main.scheduled(...args), env, handler);
+  if (hasQueue) handler = queueHandler((...args) => main.queue(...args), env, handler);
+  return handler;
 }
 
 /**
- * What serves everything but schedules, or the error that says that there is nothing.
+ * What serves everything but schedules and queues, or the error that says that there is nothing.
  * @param {any} module
  * @param {any} main
  * @param {string} entry

@@ -10,9 +10,11 @@ import { gatewayCommand, workerCommand } from './commands/host.ts';
 import { keyCommand } from './commands/key.ts';
 import { imageCommand } from './commands/image.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { invocationCommand } from './commands/invocation.ts';
 import { invokeCommand } from './commands/invoke.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
+import { queueCommand } from './commands/queue.ts';
 import { rmCommand } from './commands/rm.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { secretCommand } from './commands/secret.ts';
@@ -62,6 +64,8 @@ function program(context: CommandContext): Command {
     doctorCommand,
     deployCommand,
     invokeCommand,
+    invocationCommand,
+    queueCommand,
     lsCommand,
     inspectCommand,
     versionsCommand,

@@ -5,12 +5,14 @@ import { runtimes, type FunctionSpec } from '../domain/function.ts';
 import { isName } from '../domain/ids.ts';
 import { readEntry } from './function/entry.ts';
 import { cronTriggersSchema, readCronTriggers } from './function/cron-trigger.ts';
+import { asyncSchema, readAsync } from './function/async.ts';
 import { environmentSchema, readEnvironment } from './function/environment.ts';
 import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
 import { networkSchema, readNetwork } from './function/network.ts';
 import { Problems } from './function/problems.ts';
 import { readResources, resourceKeys } from './function/resources.ts';
 import { isolationSchema, readScaling, scalingSchema } from './function/scaling.ts';
+import { queueTriggersSchema, readQueueTriggers } from './function/queue-trigger.ts';
 import { readSecrets, secretsSchema } from './function/secrets.ts';
 import { strict } from './function/strict.ts';
 import { isSingleWriter, readVolumes, volumesSchema } from './function/volumes.ts';
@@ -39,6 +41,7 @@ export const functionConfigSchema = Type.Object(
         {
           http: Type.Optional(httpTriggerSchema),
           cron: Type.Optional(cronTriggersSchema),
+          queue: Type.Optional(queueTriggersSchema),
         },
         strict,
       ),
@@ -47,6 +50,7 @@ export const functionConfigSchema = Type.Object(
     volumes: Type.Optional(volumesSchema),
     network: Type.Optional(networkSchema),
     scaling: Type.Optional(scalingSchema),
+    async: Type.Optional(asyncSchema),
   },
   strict,
 );
@@ -86,6 +90,8 @@ function toSpec(config: FunctionConfig): FunctionSpec {
   const http = readHttpTrigger(config.triggers?.http, problems);
   const resources = readResources(config, problems);
   const context = { isolation, http, ...resources, isSingleWriter: isSingleWriter(volumes) };
+  const async = readAsync(config.async, problems);
+  const queues = readQueueTriggers(config.triggers?.queue ?? [], problems);
   const spec: FunctionSpec = {
     name: config.name,
     runtime,
@@ -99,6 +105,8 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     volumes,
     ...(network ? { network } : {}),
     scaling: readScaling(config.scaling ?? {}, context, problems),
+    ...(async ? { async } : {}),
+    ...(queues.length > 0 ? { queues } : {}),
   };
   if (problems.found.length > 0) throw invalid(problems.found);
   return spec;

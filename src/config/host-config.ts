@@ -74,6 +74,13 @@ export const hostConfigSchema = Type.Object(
       pattern: '^([A-Za-z0-9.:\\[\\]-]+(,|$))*$',
       description: 'Image registries that are spoken to without TLS, host:port,host:port.',
     }),
+    HEARTH_QUEUES: Type.Optional(
+      Type.String({
+        pattern: '^[a-z0-9-]+=rediss?://\\S+( [a-z0-9-]+=rediss?://\\S+)*$',
+        description:
+          'Redis of applications with queues that trigger functions: name=redis://…, with spaces between.',
+      }),
+    ),
     HEARTH_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',
       description: "The least level of the host's own log, on stderr.",
@@ -107,6 +114,8 @@ export interface HostConfig {
     /** Spoken to without TLS; loopback always is. */
     readonly plainHosts: readonly string[];
   };
+  /** URLs of other Redis with queues, by the names that functions use for them. */
+  readonly queueConnections: ReadonlyMap<string, string>;
   readonly logLevel: Environment['HEARTH_LOG_LEVEL'];
   readonly hostname: string;
 }
@@ -178,7 +187,13 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
       ),
       plainHosts: environment.HEARTH_PLAIN_REGISTRIES.split(',').filter((host) => host !== ''),
     },
+    queueConnections: namedUrls(environment.HEARTH_QUEUES),
     logLevel: environment.HEARTH_LOG_LEVEL,
     hostname: hostname(),
   };
+}
+
+function namedUrls(text: string | undefined): ReadonlyMap<string, string> {
+  const pairs = text?.split(' ') ?? [];
+  return new Map(pairs.map((pair) => [pair.split('=', 1)[0] ?? '', pair.replace(/^[^=]+=/, '')]));
 }

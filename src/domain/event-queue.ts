@@ -21,6 +21,8 @@ export interface AsyncInvocation {
    */
   readonly id: InvocationId;
   readonly functionName: string;
+  /** Which version: a number, an alias; absent, what serves when an attempt begins. */
+  readonly qualifier?: string;
   readonly source: InvocationSource;
   readonly head: RequestHead;
   /** The id of the key that calls; absent where the host does. */
@@ -52,6 +54,7 @@ export interface AsyncInvoker {
 export interface Attempt {
   readonly id: InvocationId;
   readonly functionName: string;
+  readonly qualifier?: string;
   readonly head: RequestHead;
   readonly caller?: string;
   readonly body: Uint8Array;

@@ -2,6 +2,7 @@ import type { AsyncSettings } from './async-settings.ts';
 import type { HttpTrigger } from './http-trigger.ts';
 import type { Digest } from './ids.ts';
 import type { NetworkSpec } from './network.ts';
+import type { QueueTrigger } from './queue-trigger.ts';
 import type { RecordStore } from './record-store.ts';
 import type { CronTrigger } from './schedule.ts';
 import type { VolumeMount } from './volume.ts';
@@ -48,6 +49,8 @@ export interface FunctionSpec {
   readonly cron?: readonly CronTrigger[];
   /** Absent: the defaults. */
   readonly async?: AsyncSettings;
+  /** Queues of applications whose jobs invoke it. */
+  readonly queues?: readonly QueueTrigger[];
 }
 
 /** An immutable deployed revision: an image by digest. Numbers count up from 1 per function. */

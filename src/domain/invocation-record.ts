@@ -49,6 +49,7 @@ export interface InvocationFailure {
 export interface InvocationRecord {
   readonly id: InvocationId;
   readonly functionName: string;
+  readonly qualifier?: string;
   readonly source: InvocationSource;
   /** Counts every change; a write names the revision that it read. From 1. */
   readonly revision: number;

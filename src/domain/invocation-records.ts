@@ -5,6 +5,8 @@ import type { InvocationRecord } from './invocation-record.ts';
 export interface InvocationRecords {
   /** Undefined: there never was one, or it ended too long ago to be kept. */
   get(id: InvocationId): Promise<InvocationRecord | undefined>;
+  /** Its event; kept as long as its record. */
+  body(id: InvocationId): Promise<Uint8Array | undefined>;
   /** The body of its answer, once it is done. */
   answer(id: InvocationId): Promise<Uint8Array | undefined>;
   /** The record as soon as it has ended; as it is when the signal aborts. */

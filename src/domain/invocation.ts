@@ -1,4 +1,5 @@
 import type { Digest, InvocationId } from './ids.ts';
+import type { QueueBatch } from './queue-trigger.ts';
 
 /** Names as received, in order; a repeated header is a repeated pair. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -7,7 +8,8 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
  * What an invocation asks for, without its body.
  *
  * `trigger: 'http'`: an HTTP request as the caller sent it, the route's prefix stripped from `url`
- * (path and query, raw). `trigger: 'event'`: an explicit invoke; the body is the JSON event.
+ * (path and query, raw). `trigger: 'event'`: an explicit invoke, or jobs of a queue; the body
+ * is the JSON event.
  */
 export interface RequestHead {
   readonly trigger: 'http' | 'event';
@@ -15,6 +17,8 @@ export interface RequestHead {
   readonly url: string;
   readonly headers: HeaderList;
   readonly sourceIp: string;
+  /** The jobs that the event was made of. */
+  readonly queue?: QueueBatch;
 }
 
 export interface InvocationRequest {

@@ -3,11 +3,13 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { HostError } from '../domain/errors.ts';
 import type { AsyncInvoker } from '../domain/event-queue.ts';
+import type { IdempotencyKeys } from '../domain/idempotency.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { TriggerGuard } from '../domain/http-trigger.ts';
 import { timeoutLimitMs } from '../domain/limits.ts';
 import type { Service } from '../domain/service.ts';
 import type { Tracing } from '../domain/trace.ts';
+import { EventInvocations } from './event-invocations.ts';
 import { createInvocationHandler } from './invocation-handler.ts';
 import { invocationRoute } from './invocation-route.ts';
 import { Invocations, type InvocationsOptions } from './invocations.ts';
@@ -37,6 +39,7 @@ const idleCheckMs = 50;
 export interface GatewayOptions
   extends InvocationsOptions, Omit<ManagementAppOptions, 'createServer'> {
   readonly invoker: AsyncInvoker;
+  readonly idempotency: IdempotencyKeys;
   readonly tracing: Tracing;
   readonly facts: FactPublisher;
   readonly guard: TriggerGuard;
@@ -63,10 +66,12 @@ class HttpGateway implements Gateway {
 
   constructor(options: GatewayOptions) {
     this.#listen = options.listen;
+    const invocations = new Invocations(options);
     const invoke = createInvocationHandler({
       ...options,
       bodies: new RequestBodies(),
-      invocations: new Invocations(options),
+      invocations,
+      events: new EventInvocations({ ...options, invocations }),
       isStopping: () => this.#isStopping,
     });
     const newServer = (serveOther: RequestListener): Server => {

@@ -45,6 +45,7 @@ export interface InvocationAnswerOptions {
 export class InvocationAnswer implements ReplyListener {
   readonly #options: InvocationAnswerOptions;
   readonly #response: ServerResponse;
+  #id: InvocationId;
   readonly #receivedMs = Date.now();
   readonly #started = performance.now();
   #status = 0;
@@ -56,9 +57,11 @@ export class InvocationAnswer implements ReplyListener {
   #streaming = false;
   #ended = false;
   #owedBytes = 0;
+  #onGone: () => void = () => {};
 
   constructor(options: InvocationAnswerOptions) {
     this.#options = options;
+    this.#id = options.id;
     this.#response = options.response;
     this.#response.once('close', () => this.#onClose());
   }
@@ -66,6 +69,16 @@ export class InvocationAnswer implements ReplyListener {
   /** The caller has left, or has its answer. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** The answer is that of an earlier invocation, or of what stands for it. */
+  standFor(id: InvocationId): void {
+    this.#id = id;
+  }
+
+  /** Called when it ends without waiting for the worker: the caller has left, or nothing came. */
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
   }
 
   /** What to do with the worker's end from here on; after `giveUpMs` of silence it is given up. */
@@ -107,13 +120,14 @@ export class InvocationAnswer implements ReplyListener {
   fail(error: HostError): void {
     if (this.#ended) return;
     this.#pending?.cancel();
+    this.#onGone();
     this.#sendError(error);
   }
 
   /** It is queued, and will be run: where the caller learns what became of it. */
   accepted(): void {
     if (this.#ended) return;
-    const { id } = this.#options;
+    const id = this.#id;
     const text = JSON.stringify({ invocationId: id, state: 'queued' });
     this.#response.writeHead(202, [
       'content-type',
@@ -189,7 +203,8 @@ export class InvocationAnswer implements ReplyListener {
       this.#response.destroy();
       return;
     }
-    const { id, trace } = this.#options;
+    const id = this.#id;
+    const { trace } = this.#options;
     const text = JSON.stringify({ ...body, invocationId: id, traceId: trace?.traceId });
     const length = String(Buffer.byteLength(text));
     const named = { ...errorHeaders(body), ...headers, 'content-length': length };
@@ -199,7 +214,7 @@ export class InvocationAnswer implements ReplyListener {
   }
 
   #ownHeaders(): string[] {
-    const headers = ['x-hearth-invocation-id', this.#options.id];
+    const headers = ['x-hearth-invocation-id', this.#id];
     if (this.#info?.start) headers.push('x-hearth-start', this.#info.start);
     if (this.#info) headers.push('server-timing', serverTiming(this.#info.timings));
     if (this.#options.isStopping()) headers.push('connection', 'close');
@@ -224,6 +239,7 @@ export class InvocationAnswer implements ReplyListener {
     this.#status = 499;
     this.#release();
     this.#pending?.cancel();
+    this.#onGone();
     const { id, functionName, logger } = this.#options;
     logger.info({ invocationId: id, functionName, status: 499 }, 'The caller left.');
   }

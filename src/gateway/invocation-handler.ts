@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { asyncSettingsOf } from '../domain/async-settings.ts';
 import { HostError, toHostError } from '../domain/errors.ts';
-import type { AsyncInvoker } from '../domain/event-queue.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { FunctionStore, FunctionVersion } from '../domain/function.ts';
 import type { HttpTrigger, TriggerGuard } from '../domain/http-trigger.ts';
@@ -12,6 +10,7 @@ import type { Authorizer } from '../domain/principal.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { identify, isPrincipal, requireRight, verified, type Caller } from './callers.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
+import type { EventInvocations } from './event-invocations.ts';
 import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
 import type { Invocations } from './invocations.ts';
@@ -25,7 +24,7 @@ export interface InvocationHandlerOptions {
   readonly guard: TriggerGuard;
   readonly bodies: RequestBodies;
   readonly invocations: Invocations;
-  readonly invoker: AsyncInvoker;
+  readonly events: EventInvocations;
   readonly isStopping: () => boolean;
   readonly tracing: Tracing;
   readonly facts: FactPublisher;
@@ -43,7 +42,7 @@ export type InvocationHandler = (
  * bodies reach the function as they were sent, which a router and body parsers would not allow.
  */
 export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
-  const { functions, authorizer, guard, bodies, invocations, invoker, tracing } = options;
+  const { functions, authorizer, guard, bodies, invocations, events, tracing } = options;
   const { isStopping, facts, logger } = options;
   const services = { isStopping, facts, logger };
 
@@ -109,25 +108,12 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
         const head = requestHead(request, route, { hidesKey: hasKey, trace });
-        if (route.trigger === 'http' || !isAsync(request)) {
-          const from = principal?.id;
-          invocations.start({ id, version, head, caller: from, body, trace }, answer);
-          return;
+        const invocation = { id, version, head, caller: principal?.id, body, trace };
+        if (route.trigger === 'http') invocations.start(invocation, answer);
+        else {
+          const { qualifier } = route;
+          await events.start({ ...invocation, qualifier }, request.headers, answer);
         }
-        const settings = asyncSettingsOf(version.spec);
-        const traced = trace ? { trace } : {};
-        const called = principal ? { caller: principal.id } : {};
-        await invoker.enqueue({
-          id,
-          functionName,
-          source: 'invoke',
-          head,
-          body,
-          settings,
-          ...called,
-          ...traced,
-        });
-        answer.accepted();
       })
       .catch((error: unknown) => answer.fail(toHostError(error)));
   };
@@ -139,13 +125,6 @@ const routeOf = ({ trigger, functionName }: InvocationRoute): string =>
 
 const single = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value[0] : value;
-
-/** The caller does not want to wait (RFC 7240, section 4.1), or says so in Lambda's words. */
-function isAsync({ headers }: IncomingMessage): boolean {
-  const { prefer = '', 'x-amz-invocation-type': type } = headers;
-  const preferences = Array.isArray(prefer) ? prefer.join(',') : prefer;
-  return /(^|[,;\s])respond-async($|[,;\s])/i.test(preferences) || type === 'Event';
-}
 
 interface Admission {
   readonly version: FunctionVersion;

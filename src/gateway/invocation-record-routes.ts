@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
+import { randomUUID } from 'node:crypto';
+import { asyncSettingsOf } from '../domain/async-settings.ts';
 import { HostError } from '../domain/errors.ts';
+import type { AsyncInvoker } from '../domain/event-queue.ts';
+import { liveVersion, type FunctionStore } from '../domain/function.ts';
 import { isEnded, type InvocationRecord } from '../domain/invocation-record.ts';
 import type { InvocationRecords } from '../domain/invocation-records.ts';
 import type { LogStore } from '../domain/log.ts';
@@ -12,6 +16,8 @@ import { forSome } from './route-access.ts';
 
 export interface InvocationRecordRoutesOptions {
   readonly records: InvocationRecords;
+  readonly invoker: AsyncInvoker;
+  readonly functions: FunctionStore;
   readonly logs: Pick<LogStore, 'read' | 'follow'>;
 }
 
@@ -36,7 +42,7 @@ interface ById {
  */
 export function invocationRecordRoutes(
   app: FastifyInstance,
-  { records, logs }: InvocationRecordRoutesOptions,
+  { records, invoker, functions, logs }: InvocationRecordRoutesOptions,
 ): void {
   const mayInvoke = forSome('invoke');
   const mayRead = forSome('read');
@@ -79,6 +85,23 @@ export function invocationRecordRoutes(
     return { entries: entries.map(logLine) };
   });
 
+  app.post<ById>('/v1/invocations/:id/replay', { config: mayInvoke }, async (request, reply) => {
+    const { id: replayOf } = request.params;
+    const { functionName, head } = found(await records.get(replayOf), replayOf, request.principal);
+    const body = await records.body(replayOf);
+    const deployed = functions.get(functionName);
+    if (!body || !deployed) throw cannotReplay(replayOf);
+    const id = randomUUID();
+    const settings = asyncSettingsOf(liveVersion(deployed).spec);
+    const again = { id, functionName, source: 'replay', head, body, settings, replayOf } as const;
+    await invoker.enqueue(again);
+    const record = found(await records.get(id), id, request.principal);
+    return reply
+      .code(202)
+      .header('location', `/v1/invocations/${id}`)
+      .send(await view(record));
+  });
+
   app.delete<ById>('/v1/invocations/:id', { config: mayInvoke }, async (request, reply) => {
     const { id } = request.params;
     found(await records.get(id), id, request.principal);
@@ -113,6 +136,13 @@ const noResult = ({ id, state }: InvocationRecord): HostError =>
   isEnded(state)
     ? new HostError('not_found', 'gateway.no_result', `Invocation ${id} has no result: ${state}.`)
     : new HostError('conflict', 'gateway.not_ended', `Invocation ${id} has not ended: ${state}.`);
+
+const cannotReplay = (id: string): HostError =>
+  new HostError(
+    'not_found',
+    'gateway.cannot_replay',
+    `Invocation ${id} cannot be replayed: its event or its function is not there any more.`,
+  );
 
 const hasEnded = ({ id, state }: InvocationRecord): HostError =>
   new HostError('conflict', 'gateway.has_ended', `Invocation ${id} has ended already: ${state}.`);

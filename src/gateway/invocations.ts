@@ -5,7 +5,7 @@ import type { RequestHead } from '../domain/invocation.ts';
 import type { LaneProducer } from '../domain/lane.ts';
 import { laneBodyLimitBytes } from '../domain/limits.ts';
 import type { NodeDirectory, NodeInfo } from '../domain/node.ts';
-import type { ReplyReceiver } from '../domain/reply.ts';
+import type { ReplyListener, ReplyReceiver } from '../domain/reply.ts';
 import type { TraceContext } from '../domain/trace.ts';
 import type { InvocationAnswer } from './invocation-answer.ts';
 
@@ -38,9 +38,12 @@ export class Invocations {
     this.#options = options;
   }
 
-  /** Never throws: every failure ends the answer. */
-  start(accepted: AcceptedInvocation, answer: InvocationAnswer): void {
-    const { id, version, head, caller, body, trace } = accepted;
+  /** Never throws: every failure ends the answer. What the worker replies goes to the listener. */
+  start(
+    { id, version, head, caller, body, trace }: AcceptedInvocation,
+    answer: InvocationAnswer,
+    listener: ReplyListener = answer,
+  ): void {
     const { nodes, place, lane, replies } = this.#options;
     const { name: functionName, timeoutMs } = version.spec;
     const node = place(version.spec, nodes.live());
@@ -48,7 +51,7 @@ export class Invocations {
     const acceptedMs = Date.now();
     const fitsLane = body.byteLength <= laneBodyLimitBytes;
     try {
-      const pending = replies.expect(id, node, fitsLane ? undefined : body, answer);
+      const pending = replies.expect(id, node, fitsLane ? undefined : body, listener);
       answer.follow(pending, timeoutMs + silenceGraceMs);
       const enqueued = lane.enqueue(node, {
         id,

@@ -19,6 +19,7 @@ import {
 } from './invocation-record-routes.ts';
 import { imageRoutes, type ImageRoutesOptions } from './image-routes.ts';
 import { noNodes } from './invocations.ts';
+import { queueRoutes, type QueueRoutesOptions } from './queue-routes.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
 import { LongRequests } from './long-requests.ts';
@@ -36,6 +37,7 @@ export interface ManagementAppOptions
     FunctionRoutesOptions,
     EventRoutesOptions,
     InvocationRecordRoutesOptions,
+    QueueRoutesOptions,
     MetricsRoutesOptions,
     KeyRoutesOptions,
     SecretRoutesOptions,
@@ -100,6 +102,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => imageRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => invocationRecordRoutes(scope, options));
+  app.register(async (scope) => queueRoutes(scope, options));
   app.register(async (scope) => metricsRoutes(scope, options));
   app.register(async (scope) => keyRoutes(scope, options));
   app.register(async (scope) => secretRoutes(scope, options));

@@ -25,6 +25,7 @@ const statusOfReason: Readonly<Record<string, number>> = {
   'gateway.method_not_allowed': 405,
   'gateway.request_too_slow': 408,
   'gateway.media_type': 415,
+  'idempotency.other_request': 422,
   'gateway.headers_too_large': 431,
   'registry.range_invalid': 416,
   'registry.unsupported': 405,

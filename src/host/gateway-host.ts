@@ -85,6 +85,8 @@ export async function createGatewayHost(
     invoker: eventQueues.invoker,
     records: eventQueues.records,
     schedules,
+    eventQueues: eventQueues.control,
+    idempotency: eventQueues.idempotency,
     replies,
     nodes,
     sandboxes,

@@ -27,6 +27,7 @@ import { ensureNodeId } from '../orchestration/node-id.ts';
 import { SandboxAnswers } from '../orchestration/sandbox-answers.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { createEventQueueWorker } from '../queue/index.ts';
+import { QueueTriggers } from '../queue/queue-triggers.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
 import { IdRanges } from '../security/id-ranges.ts';
@@ -159,11 +160,18 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const dispatcher = new Dispatcher({ runner, replies });
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
   const standby = standbyOf({ node, functions, fast, versions, stems, pool, logger });
+  const attempts = new Attempts({ functions, runner });
   const eventQueues = createEventQueueWorker({
     ...durable,
     node: node.id,
-    runner: new Attempts({ functions, runner }),
+    runner: attempts,
     journalPath: paths.resultJournal,
+  });
+  const queueTriggers = new QueueTriggers({
+    ...durable,
+    functions,
+    runner: attempts,
+    connections: config.queueConnections,
   });
   const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
   const announcement = new NodeAnnouncement({ ...fast, node });
@@ -200,6 +208,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     functions,
     ...standby,
     eventQueues,
+    queueTriggers,
     announcement,
   ]);
 }

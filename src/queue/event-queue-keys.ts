@@ -21,6 +21,8 @@ export const eventQueueKeys = (prefix: string) => {
     dead: (functionName: string) => at(`dead:${functionName}`),
     /** Hash: id → `function token` of what a node runs. */
     running: (node: NodeId) => at(`running:${node}`),
+    /** Hash: what an Idempotency-Key, by its digest, stands for. */
+    idempotency: (functionName: string, digest: string) => at(`key:${functionName}:${digest}`),
     /** Sorted set: functions whose queue has work, by the time at which to look at it. */
     work: at('work'),
     /** Channel: names of functions whose queue has work now. */

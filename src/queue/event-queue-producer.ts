@@ -1,4 +1,3 @@
-import type { JobJson } from 'bullmq';
 import { HostError } from '../domain/errors.ts';
 import type { AsyncInvocation, AsyncInvoker } from '../domain/event-queue.ts';
 import type { InvocationRecord } from '../domain/invocation-record.ts';
@@ -8,6 +7,7 @@ import { formatBytes } from '../lib/units.ts';
 import { accepted } from './attempt-policy.ts';
 import type { EventQueueConnection } from './event-queue-connection.ts';
 import { GroupCommit } from './group-commit.ts';
+import { jobOf } from './invocation-job.ts';
 
 /** One write, and so one fsync, takes at most so many. */
 const maxBatch = 256;
@@ -100,7 +100,7 @@ export class EventQueueProducer implements AsyncInvoker {
         keys.wake,
         keptEvents,
       ]);
-      await queue.addJobToTransaction(transaction, jobOf(record), id, {}, queue.keys);
+      await queue.addJobToTransaction(transaction, jobOf(record, acceptedMs), id, {}, queue.keys);
     }
     const replies = (await transaction.exec()) ?? [];
     return replies.flatMap(([error, reply], index) => {
@@ -108,24 +108,6 @@ export class EventQueueProducer implements AsyncInvoker {
       return index % 2 === 0 ? [reply as AcceptReply] : [];
     });
   }
-}
-
-/** The queue's own attempts and pauses are not used: the record has them. */
-function jobOf({ id, acceptedMs, dueMs }: InvocationRecord): JobJson {
-  const delay = dueMs - acceptedMs;
-  return {
-    id,
-    name: 'invocation',
-    data: '{}',
-    opts: { attempts: 1, ...(delay > 0 ? { delay } : {}) },
-    timestamp: acceptedMs,
-    progress: 0,
-    attemptsMade: 0,
-    attemptsStarted: 0,
-    stalledCounter: 0,
-    failedReason: '',
-    returnvalue: 'null',
-  };
 }
 
 const tooLarge = (): HostError =>

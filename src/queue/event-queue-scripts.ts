@@ -89,12 +89,42 @@ if redis.call('ZADD', KEYS[1], 'LT', 'CH', ARGV[2], ARGV[1]) == 1 then
 end
 return 1`;
 
+/**
+ * KEYS key. ARGV digest of the request, id, how long it is held (ms). Whoever comes first has it.
+ * Returns { what it stands for, id of the first }.
+ */
+const claimKeyScript = `
+local known = redis.call('HMGET', KEYS[1], 'digest', 'id', 'state')
+if not known[1] or (known[2] == ARGV[2] and known[3] == 'held') then
+  redis.call('HSET', KEYS[1], 'digest', ARGV[1], 'id', ARGV[2], 'state', 'held')
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return { 'mine', ARGV[2] }
+end
+if known[1] ~= ARGV[1] then return { 'other_request', known[2] } end
+return { known[3], known[2] }`;
+
+/** KEYS key. ARGV id, state, how it ended (JSON), body, how long it is kept (ms). Of the holder only. */
+const keepKeyScript = `
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'told', ARGV[3], 'body', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1`;
+
+/** KEYS key. ARGV id. Of the holder only, and only while nothing is kept. */
+const releaseKeyScript = `
+local known = redis.call('HMGET', KEYS[1], 'id', 'state')
+if known[1] ~= ARGV[1] or known[2] ~= 'held' then return 0 end
+return redis.call('DEL', KEYS[1])`;
+
 /** As ioredis defines commands; the names are those of `EventQueueConnection.run`. */
 export const eventQueueScripts = {
   acceptInvocation: { numberOfKeys: 5, lua: acceptScript },
   replaceInvocation: { numberOfKeys: 7, lua: replaceScript },
   settleQueue: { numberOfKeys: 10, lua: settleScript },
   lookAtQueue: { numberOfKeys: 1, lua: lookScript },
+  claimKey: { numberOfKeys: 1, lua: claimKeyScript },
+  keepKey: { numberOfKeys: 1, lua: keepKeyScript },
+  releaseKey: { numberOfKeys: 1, lua: releaseKeyScript },
 } as const;
 
 export type EventQueueScript = keyof typeof eventQueueScripts;

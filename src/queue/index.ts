@@ -1,4 +1,6 @@
+import type { EventQueueControl } from '../domain/event-queue-control.ts';
 import type { AsyncInvoker, AttemptRunner } from '../domain/event-queue.ts';
+import type { IdempotencyKeys } from '../domain/idempotency.ts';
 import type { InvocationRecords } from '../domain/invocation-records.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { Service } from '../domain/service.ts';
@@ -10,6 +12,8 @@ import { EventQueueProducer } from './event-queue-producer.ts';
 import { InvocationDelivery } from './invocation-delivery.ts';
 import { InvocationNews } from './invocation-news.ts';
 import { InvocationStore } from './invocation-store.ts';
+import { RedisEventQueueControl } from './redis-event-queue-control.ts';
+import { RedisIdempotencyKeys } from './redis-idempotency-keys.ts';
 import { RedisInvocationRecords } from './redis-invocation-records.ts';
 import { ResultJournal } from './result-journal.ts';
 
@@ -18,15 +22,21 @@ export interface EventQueues {
   readonly service: Service;
   readonly invoker: AsyncInvoker;
   readonly records: InvocationRecords;
+  readonly control: EventQueueControl;
+  readonly idempotency: IdempotencyKeys;
 }
 
 export function createEventQueues(options: RedisConnectionOptions): EventQueues {
   const connection = new EventQueueConnection(options);
   const news = new InvocationNews(options);
+  const store = new InvocationStore(connection);
+  const records = new RedisInvocationRecords(connection, store, news);
   return {
     service: new ServiceGroup('event queues', [connection, news]),
     invoker: new EventQueueProducer(connection),
-    records: new RedisInvocationRecords(connection, new InvocationStore(connection), news),
+    records,
+    control: new RedisEventQueueControl(connection, store, records),
+    idempotency: new RedisIdempotencyKeys(connection),
   };
 }
 

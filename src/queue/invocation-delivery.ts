@@ -108,16 +108,24 @@ export class InvocationDelivery {
 
   async #run(record: InvocationRecord, { id }: TakenJob): Promise<AttemptResult> {
     const { store, runner } = this.#options;
-    const { functionName, head, attempts, trace, caller } = record;
+    const { functionName, qualifier, head, attempts, trace, caller } = record;
     const cancel = new AbortController();
     this.#cancels.set(id, cancel);
     try {
       const body = await store.readBody(id);
       if (!body) return { outcome: bodyLost(), timings: {} };
       const number = attempts.at(-1)?.number ?? 1;
-      const cancelled = cancel.signal;
-      const told = { ...(trace ? { trace } : {}), ...(caller === undefined ? {} : { caller }) };
-      return await runner.run({ id, functionName, head, body, number, cancelled, ...told });
+      return await runner.run({
+        id,
+        functionName,
+        head,
+        body,
+        number,
+        cancelled: cancel.signal,
+        ...(trace ? { trace } : {}),
+        ...(caller === undefined ? {} : { caller }),
+        ...(qualifier === undefined ? {} : { qualifier }),
+      });
     } finally {
       this.#cancels.delete(id);
     }

@@ -37,41 +37,43 @@ export class InvocationStore {
    * when it resolves. Writing the same once more is harmless: an answer of Redis may get lost.
    */
   async replace(record: InvocationRecord, answer?: Uint8Array): Promise<boolean> {
-    const { id, functionName, revision, settings, token = '' } = record;
     const { redis, keys } = this.#connection;
-    const json = JSON.stringify(record);
+    const args = this.replaceArgs(record, answer);
+    if ((await asked(this.#connection.run('replaceInvocation', args))) === 1) return true;
+    const stored = await asked(redis.hget(keys.record(record.id), 'record'));
+    return stored === JSON.stringify(record);
+  }
+
+  /** Of the script `replaceInvocation`, for who puts it into a transaction. */
+  replaceArgs(record: InvocationRecord, answer?: Uint8Array): readonly unknown[] {
+    const { id, functionName, revision, state, settings, token = '' } = record;
+    const { keys } = this.#connection;
     const { ageMs, count } = settings.retention;
-    const keepMs = record.state === 'dead_letter' ? Math.max(ageMs, deadLetterAgeMs) : ageMs;
-    const node = record.attempts.at(-1)?.node ?? '-';
-    const replaced = await asked(
-      this.#connection.run('replaceInvocation', [
-        keys.record(id),
-        keys.body(id),
-        keys.answer(id),
-        keys.live(functionName),
-        keys.ended(functionName),
-        keys.dead(functionName),
-        keys.running(node),
-        revision - 1,
-        revision,
-        json,
-        id,
-        functionName,
-        record.state,
-        Date.now(),
-        keepMs,
-        count,
-        isEnded(record.state) && answer ? Buffer.from(answer) : '',
-        token,
-        keys.record(''),
-        keys.body(''),
-        keys.answer(''),
-        keys.news(id),
-        record.acceptedMs,
-      ]),
-    );
-    if (replaced === 1) return true;
-    return (await asked(redis.hget(keys.record(id), 'record'))) === json;
+    return [
+      keys.record(id),
+      keys.body(id),
+      keys.answer(id),
+      keys.live(functionName),
+      keys.ended(functionName),
+      keys.dead(functionName),
+      keys.running(record.attempts.at(-1)?.node ?? '-'),
+      revision - 1,
+      revision,
+      JSON.stringify(record),
+      id,
+      functionName,
+      state,
+      Date.now(),
+      state === 'dead_letter' ? Math.max(ageMs, deadLetterAgeMs) : ageMs,
+      count,
+      isEnded(state) && answer ? Buffer.from(answer) : '',
+      token,
+      keys.record(''),
+      keys.body(''),
+      keys.answer(''),
+      keys.news(id),
+      record.acceptedMs,
+    ];
   }
 }
 

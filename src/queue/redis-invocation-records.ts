@@ -23,6 +23,10 @@ export class RedisInvocationRecords implements InvocationRecords {
     return this.#store.read(id);
   }
 
+  body(id: InvocationId): Promise<Uint8Array | undefined> {
+    return this.#store.readBody(id);
+  }
+
   answer(id: InvocationId): Promise<Uint8Array | undefined> {
     return this.#store.readAnswer(id);
   }
@@ -49,9 +53,19 @@ export class RedisInvocationRecords implements InvocationRecords {
       if (!before || isEnded(before.state)) return before;
       const after = cancelled(before, Date.now());
       if (!(await this.#store.replace(after))) continue;
-      // Its job is dropped when it is taken; a worker that runs it hears of it now.
       if (after.cancelRequested) await redis.publish(keys.cancel, id);
+      else await this.#removeJob(after);
       return after;
+    }
+  }
+
+  /** One that a worker is taking at this moment cannot be removed: the worker drops it. */
+  async #removeJob({ functionName, id }: InvocationRecord): Promise<void> {
+    try {
+      await this.#connection.queue(functionName).remove(id, false);
+      await this.#connection.lookAt(functionName, Date.now());
+    } catch {
+      // its record says that it is cancelled, which is all that counts
     }
   }
 }

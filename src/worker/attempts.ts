@@ -1,6 +1,11 @@
 import { HostError } from '../domain/errors.ts';
 import type { Attempt, AttemptResult, AttemptRunner } from '../domain/event-queue.ts';
-import { liveVersion, type FunctionStore } from '../domain/function.ts';
+import {
+  chosenVersion,
+  liveVersion,
+  namedVersion,
+  type FunctionStore,
+} from '../domain/function.ts';
 import type { InvocationRunner } from './invocation-runner.ts';
 import { RecordedReply } from './recorded-reply.ts';
 
@@ -15,7 +20,7 @@ export interface AttemptsOptions {
   readonly runner: Pick<InvocationRunner, 'run'>;
 }
 
-/** Runs attempts of asynchronous invocations with the version that is live when they begin. */
+/** Runs attempts of asynchronous invocations with the version that serves when they begin. */
 export class Attempts implements AttemptRunner {
   readonly #options: AttemptsOptions;
 
@@ -31,9 +36,14 @@ export class Attempts implements AttemptRunner {
   }
 
   async run(attempt: Attempt): Promise<AttemptResult> {
-    const record = this.#options.functions.get(attempt.functionName);
-    if (!record) return { outcome: noFunction(attempt.functionName), timings: {} };
-    const { digest: version, spec } = liveVersion(record);
+    const { functionName, qualifier } = attempt;
+    const record = this.#options.functions.get(functionName);
+    const wanted =
+      record && qualifier !== undefined
+        ? namedVersion(record, qualifier)
+        : record && chosenVersion(record, Math.random());
+    if (!wanted) return { outcome: noFunction(functionName, qualifier), timings: {} };
+    const { digest: version, spec } = wanted;
     const nowMs = Date.now();
     const reply = new RecordedReply(attempt.cancelled);
     const request = {
@@ -48,5 +58,8 @@ export class Attempts implements AttemptRunner {
   }
 }
 
-const noFunction = (name: string): HostError =>
-  new HostError('not_found', 'async.no_function', `There is no function "${name}" any more.`);
+function noFunction(name: string, qualifier: string | undefined): HostError {
+  const what =
+    qualifier === undefined ? `function "${name}"` : `version "${qualifier}" of "${name}"`;
+  return new HostError('not_found', 'async.no_function', `There is no ${what} any more.`);
+}

@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
+const producer = fileURLToPath(new URL('../support/bullmq-producer.mjs', import.meta.url));
 let host: RunningHost;
 
 beforeAll(async () => {
@@ -50,6 +54,81 @@ describe('an asynchronous invocation', () => {
   test('is known only to who has a key, and only where there is one', async () => {
     expect((await host.fetch('/v1/invocations/any')).status).toBe(401);
     expect((await host.fetchWithKey('/v1/invocations/any')).status).toBe(404);
+  });
+});
+
+describe('the command', () => {
+  test('invokes without waiting, waits, shows and replays', async () => {
+    const invoked = await host.hearth('invoke', 'job', '--async', '-d', '{"n": 5}');
+    expect(invoked.exitCode).toBe(0);
+    const id = invoked.stdout.trim();
+    const waited = await host.hearth('invocation', 'wait', id);
+    expect(JSON.parse(waited.stdout)).toEqual({ square: 25, id });
+    expect((await host.hearth('invocation', 'get', id)).stdout).toMatch(/job {2}done[^]*attempt 1/);
+    const replayed = (await host.hearth('invocation', 'replay', id)).stdout.trim();
+    expect(replayed).not.toBe(id);
+    const again = await host.hearth('invocation', 'wait', replayed, '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ source: 'replay', replayOf: id });
+  });
+
+  test('shows queues, pauses and resumes them, takes dead letters up again and forgets them', async () => {
+    await deploy('sieve', 'export const handler = (event) => event.missing.value;', {
+      async: { attempts: 1 },
+    });
+    const enqueued = await host.hearth('invoke', 'sieve', '--async');
+    const id = enqueued.stdout.trim();
+    const waited = await host.hearth('invocation', 'wait', id);
+    expect(waited).toMatchObject({ exitCode: 1 });
+    expect(waited.stderr).toContain('dead letter');
+    expect((await host.hearth('queue', 'dead', 'sieve')).stdout).toContain(id);
+    expect((await host.hearth('queue', 'redrive', 'sieve')).stderr).toContain('1 dead letters');
+    await host.hearth('invocation', 'wait', id);
+    expect((await host.hearth('queue', 'ls')).stdout).toMatch(/sieve +active +0 +0 +1/);
+    expect((await host.hearth('queue', 'pause', 'sieve')).stderr).toContain('paused');
+    const waiting = (await host.hearth('invoke', 'sieve', '--async')).stdout.trim();
+    expect((await host.hearth('queue', 'ls')).stdout).toMatch(/sieve +paused +1 +0 +1/);
+    expect((await host.hearth('queue', 'purge', 'sieve')).stderr).toContain('1 cancelled');
+    expect((await host.hearth('queue', 'resume', 'sieve')).stderr).toContain('active');
+    expect((await host.hearth('invocation', 'get', waiting)).stdout).toContain('cancelled');
+    await host.hearth('queue', 'purge', 'sieve', '--dead-letters');
+    expect((await host.hearth('invocation', 'get', id)).exitCode).toBe(1);
+  });
+});
+
+describe('a request with an Idempotency-Key', () => {
+  test('runs once, and the same key with another body is refused', async () => {
+    const send = (n: number) =>
+      host.fetchWithKey('/v1/functions/job/invocations', {
+        method: 'POST',
+        headers: { 'idempotency-key': 'order-7' },
+        body: JSON.stringify({ n }),
+      });
+    const first = await (await send(3)).text();
+    const again = await send(3);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect(await again.text()).toBe(first);
+    expect((await send(4)).status).toBe(422);
+  });
+});
+
+describe('a queue that an application fills with stock BullMQ', () => {
+  test('invokes the function, whose answers are the results of the jobs', async () => {
+    await deploy(
+      'resize',
+      `export default { async queue(batch) {
+        for (const { body, retry } of batch.messages) if (body.broken) retry();
+        return { queue: batch.queue };
+      } };`,
+      { triggers: { queue: [{ name: 'uploads', maxConcurrency: 2 }] } },
+    );
+    const socket = join(host.dataDir, 'redis', 'durable.sock');
+    const jobs = JSON.stringify([{ data: { file: 'a' } }, { data: { broken: true } }]);
+    const args = [producer, socket, 'uploads', jobs];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
+    expect(JSON.parse(stdout)).toMatchObject([
+      { value: { queue: 'uploads' } },
+      { error: 'The function reported it as failed.' },
+    ]);
   });
 });
 

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HostError } from '../../src/domain/errors.ts';
 import { createEventQueues, type EventQueues } from '../../src/queue/index.ts';
 import { answered, failed, invocationOf, ScriptedAttempts } from '../support/event-queue-worker.ts';
+import { idempotencyKeysContract } from '../contract/idempotency-keys.ts';
 import { startRedis, type RunningRedis } from '../support/redis.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
@@ -142,3 +144,76 @@ describe('an asynchronous invocation', () => {
     });
   });
 });
+
+describe('an event queue', () => {
+  const control = () => queues.control;
+  const dead = async (functionName: string, script = () => failed('no')) => {
+    worker.script = script;
+    const id = randomUUID();
+    const settings = { attempts: 1 };
+    await queues.invoker.enqueue(invocationOf(id, { functionName, settings }));
+    expect((await end(id))?.state).toBe('dead_letter');
+    return id;
+  };
+
+  test('shows its dead letters, and takes up again those that are meant', async () => {
+    const first = await dead('letters');
+    const second = await dead('letters', () => ({ outcome: { kind: 'crashed' }, timings: {} }));
+    const all = await control().deadLetters('letters', { limit: 10 });
+    expect(all.map(({ id }) => id)).toEqual([first, second]);
+    expect(await control().states(['letters'])).toEqual([
+      { functionName: 'letters', isPaused: false, queued: 0, running: 0, deadLetters: 2 },
+    ]);
+    worker.script = () => answered('mended');
+    const filter = { reason: 'function.crashed', limit: 10 };
+    expect(await control().redrive('letters', filter)).toBe(1);
+    expect(await end(second)).toMatchObject({ state: 'done', attempts: [{}, { number: 2 }] });
+    expect((await queues.records.get(first))?.state).toBe('dead_letter');
+    expect(await control().redrive('letters', { ids: [second], limit: 10 })).toBe(0);
+    expect(await control().forget('letters', { limit: 10 })).toBe(1);
+    expect(await queues.records.get(first)).toBeUndefined();
+  });
+
+  test('begins nothing while it is paused, and goes on when it is resumed', async () => {
+    await control().pause('paused');
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id, { functionName: 'paused' }));
+    const other = randomUUID();
+    await queues.invoker.enqueue(invocationOf(other));
+    expect((await end(other))?.state).toBe('done');
+    expect(await control().states(['paused'])).toMatchObject([{ isPaused: true, queued: 1 }]);
+    await control().resume('paused');
+    expect((await end(id))?.state).toBe('done');
+  });
+
+  test('is emptied by cancelling what waits', async () => {
+    await control().pause('emptied');
+    const ids = [randomUUID(), randomUUID()];
+    for (const id of ids) {
+      await queues.invoker.enqueue(invocationOf(id, { functionName: 'emptied' }));
+    }
+    expect(await control().cancelQueued('emptied')).toBe(2);
+    await control().resume('emptied');
+    for (const id of ids) expect((await end(id))?.state).toBe('cancelled');
+    expect(worker.attempts).toHaveLength(0);
+  });
+
+  test('keeps as many ended invocations as it is told, and leaves nothing else behind', async () => {
+    const retention = { ageMs: 60_000, count: 3 };
+    const ids = Array.from({ length: 6 }, () => randomUUID());
+    for (const id of ids) {
+      const changes = { functionName: 'kept', settings: { retention } };
+      await queues.invoker.enqueue(invocationOf(id, changes));
+      await end(id);
+    }
+    const records = await Promise.all(ids.map((id) => queues.records.get(id)));
+    const kept = records.flatMap((record) => (record ? [record.id] : []));
+    expect(kept).toEqual(ids.slice(3));
+    const connection = new Redis({ path: redis.socketPath });
+    const left = () => connection.keys('test:events.kept:*');
+    await vi.waitFor(async () => expect(await left()).toEqual([]), 20_000);
+    connection.disconnect();
+  });
+});
+
+describe('idempotency keys in Redis', () => idempotencyKeysContract(() => queues.idempotency));

@@ -32,6 +32,10 @@ export class MemoryInvocations implements AsyncInvoker, InvocationRecords {
     return this.#records.get(id);
   }
 
+  async body(id: InvocationId): Promise<Uint8Array | undefined> {
+    return this.enqueued.find((invocation) => invocation.id === id)?.body;
+  }
+
   async answer(id: InvocationId): Promise<Uint8Array | undefined> {
     return this.#answers.get(id);
   }

@@ -22,7 +22,9 @@ import { CallerGuard } from '../../src/security/trigger-guard.ts';
 import { StoredKeys } from '../../src/security/stored-keys.ts';
 import { StoredSecrets } from '../../src/security/stored-secrets.ts';
 import { digestOf, recordOf, specOf, preparedImage } from './function-records.ts';
+import { MemoryEventQueueControl } from './memory-event-queue-control.ts';
 import { MemoryFactFeed } from './memory-fact-feed.ts';
+import { MemoryIdempotencyKeys } from './memory-idempotency-keys.ts';
 import { MemoryInvocations } from './memory-invocations.ts';
 import { MemoryRecordStore } from './memory-record-store.ts';
 import { MemoryVolumes } from './memory-volumes.ts';
@@ -54,6 +56,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly volumes = new MemoryVolumes();
   readonly feed = new MemoryFactFeed();
   readonly invocations = new MemoryInvocations();
+  readonly eventQueues = new MemoryEventQueueControl();
   readonly functions = new MemoryRecordStore<FunctionRecord>();
   readonly keyRecords = new MemoryRecordStore<KeyRecord>();
   readonly keys: StoredKeys;
@@ -115,6 +118,8 @@ export class RunningGateway implements AsyncDisposable {
       lane: this.worker,
       invoker: this.invocations,
       records: this.invocations,
+      eventQueues: this.eventQueues,
+      idempotency: new MemoryIdempotencyKeys(),
       replies: this.worker,
       logs: {
         read: async (query) => {

@@ -25,6 +25,7 @@ export interface Ask {
   readonly url?: string;
   readonly headers?: HeaderList;
   readonly body?: string | Uint8Array;
+  readonly queue?: object;
 }
 
 /** What one invocation sent back. */
@@ -94,6 +95,7 @@ export class StartedBootstrap implements AsyncDisposable {
         headers: ask.headers ?? [['host', 'fn.example']],
         sourceIp: '127.0.0.1',
         deadlineMs: Date.now() + 10_000,
+        ...(ask.queue ? { queue: ask.queue } : {}),
       }),
     );
     const length = Buffer.alloc(4);

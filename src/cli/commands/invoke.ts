@@ -7,6 +7,8 @@ import type { CommandContext } from '../context.ts';
 interface InvokeOptions {
   readonly data?: string;
   readonly verbose?: boolean;
+  readonly async?: boolean;
+  readonly idempotencyKey?: string;
 }
 
 export function invokeCommand({ client, output }: CommandContext): Command {
@@ -14,20 +16,29 @@ export function invokeCommand({ client, output }: CommandContext): Command {
     .description('call a function with an event and print its answer')
     .argument('<name>')
     .option('-d, --data <json>', 'the event; @file reads a file, @- standard input')
+    .option('--async', 'do not wait: print the id of the invocation once it is queued')
+    .option('--idempotency-key <key>', 'run it once, however often it is sent with this key')
     .option('-v, --verbose', 'tell on stderr how it was served')
-    .action(async (name: string, { data = '{}', verbose }: InvokeOptions) => {
-      const response = await client.request(
-        `/v1/functions/${encodeURIComponent(name)}/invocations`,
-        {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: checkedJson(await eventText(data)),
-        },
-      );
-      output.raw(new Uint8Array(await response.arrayBuffer()));
-      if (process.stdout.isTTY) output.out('');
-      if (verbose) output.note(howServed(response));
-    });
+    .action(
+      async (name: string, { data = '{}', verbose, async, idempotencyKey }: InvokeOptions) => {
+        const response = await client.request(
+          `/v1/functions/${encodeURIComponent(name)}/invocations`,
+          {
+            method: 'POST',
+            headers: {
+              'content-type': 'application/json',
+              ...(async ? { prefer: 'respond-async' } : {}),
+              ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+            },
+            body: checkedJson(await eventText(data)),
+          },
+        );
+        if (async) return output.out(response.headers.get('x-hearth-invocation-id') ?? '');
+        output.raw(new Uint8Array(await response.arrayBuffer()));
+        if (process.stdout.isTTY) output.out('');
+        if (verbose) output.note(howServed(response));
+      },
+    );
 }
 
 async function eventText(data: string): Promise<string> {

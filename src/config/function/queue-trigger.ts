@@ -1,0 +1,61 @@
+import { Type, type Static } from 'typebox';
+import type { QueueTrigger } from '../../domain/queue-trigger.ts';
+import type { Problems } from './problems.ts';
+import { strict } from './strict.ts';
+
+export const queueTriggersSchema = Type.Array(
+  Type.Object(
+    {
+      name: Type.String({
+        pattern: '^[A-Za-z0-9._-]{1,100}$',
+        description: 'Of the BullMQ queue, as the application names it.',
+      }),
+      batchSize: Type.Optional(
+        Type.Integer({
+          default: 1,
+          minimum: 1,
+          maximum: 1_000,
+          description: 'Jobs that one invocation takes at most; with 1 the data is the event.',
+        }),
+      ),
+      maxConcurrency: Type.Optional(
+        Type.Integer({
+          default: 1,
+          minimum: 1,
+          maximum: 1_000,
+          description: 'Invocations for this queue at a time on a node.',
+        }),
+      ),
+      prefix: Type.Optional(
+        Type.String({
+          default: 'bull',
+          pattern: '^[A-Za-z0-9._{}-]{1,100}$',
+          description: "The `prefix` of the application's queue.",
+        }),
+      ),
+      connection: Type.Optional(
+        Type.String({
+          description: "Which of HEARTH_QUEUES; the host's own durable Redis when absent.",
+        }),
+      ),
+    },
+    strict,
+  ),
+  { maxItems: 20, default: [], description: 'Queues of applications whose jobs invoke it.' },
+);
+
+/** What the host itself keeps in its Redis begins so. */
+const ownPrefix = 'hearth';
+
+export function readQueueTriggers(
+  config: Static<typeof queueTriggersSchema>,
+  problems: Problems,
+): readonly QueueTrigger[] {
+  return config.map((trigger, index) => {
+    const { name, batchSize = 1, maxConcurrency = 1, prefix = 'bull', connection } = trigger;
+    if (connection === undefined && prefix.startsWith(ownPrefix)) {
+      problems.add(`triggers.queue.${index}.prefix: "${prefix}" is the host's own`);
+    }
+    return { name, batchSize, maxConcurrency, prefix, connection };
+  });
+}

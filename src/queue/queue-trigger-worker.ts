@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { DelayedError, Worker, type ConnectionOptions, type Job } from 'bullmq';
+import type { RedisOptions } from 'ioredis';
+import { HostError } from '../domain/errors.ts';
+import type { AttemptResult, AttemptRunner } from '../domain/event-queue.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { QueueTrigger } from '../domain/queue-trigger.ts';
+import { failureOf } from './attempt-failure-policy.ts';
+import { Batcher } from './batcher.ts';
+import { lockMs } from './event-queue-connection.ts';
+import { reconnectDelayMs } from './lane.ts';
+import { jobResults, queueEvent, type JobResult, type QueueJob } from './queue-event-policy.ts';
+
+/** A job waits so long for others to share its invocation. */
+const lingerMs = 20;
+
+/** While there is no room for the function, its jobs go back into their queue for so long. */
+const noRoomPauseMs = 1_000;
+
+/** Workers that may die with a job before BullMQ takes it for the cause; its own limit is 1. */
+const maxStalledCount = 20;
+
+const closeLimitMs = 2_000;
+
+export interface RedisUrl {
+  readonly url: string;
+}
+
+export interface QueueTriggerWorkerOptions {
+  readonly functionName: string;
+  readonly trigger: QueueTrigger;
+  readonly redis: RedisOptions | RedisUrl;
+  readonly runner: Pick<AttemptRunner, 'run'>;
+  readonly logger: Logger;
+}
+
+/** What ended an invocation without a word on its jobs: they are not to blame. */
+const noRoom = Symbol('no room');
+
+/**
+ * Consumes one queue of an application for one function, as any BullMQ worker would: attempts,
+ * backoff, delay and priority are the job's own, its result is the function's answer, and its lock
+ * is kept for as long as the function runs.
+ */
+export class QueueTriggerWorker {
+  readonly #options: QueueTriggerWorkerOptions;
+  readonly #batches: Batcher<QueueJob, JobResult | typeof noRoom>;
+  readonly #abandoned = new AbortController();
+  readonly #worker: Worker<unknown>;
+  #isClosing = false;
+
+  /** Connects, and begins to take jobs, at once. */
+  constructor(options: QueueTriggerWorkerOptions) {
+    this.#options = options;
+    const { functionName, trigger, redis, logger } = options;
+    const { batchSize, maxConcurrency } = trigger;
+    this.#batches = new Batcher({
+      size: batchSize,
+      maxConcurrency,
+      lingerMs: batchSize === 1 ? 0 : lingerMs,
+      run: (jobs) => this.#invoke(jobs),
+    });
+    const connection = {
+      ...redis,
+      maxRetriesPerRequest: null,
+      retryStrategy: (times: number) => (this.#isClosing ? null : reconnectDelayMs(times)),
+    } as ConnectionOptions; // its type is narrower
+    this.#worker = new Worker<unknown>(trigger.name, (job, token) => this.#process(job, token), {
+      connection,
+      prefix: trigger.prefix,
+      name: `hearth:${functionName}`,
+      concurrency: batchSize * maxConcurrency,
+      lockDuration: lockMs,
+      maxStalledCount,
+    });
+    this.#worker.on('error', (error) =>
+      logger.warn({ error, functionName, queue: trigger.name }, 'A queue is not reachable.'),
+    );
+  }
+
+  /** Takes nothing more; what runs may end until `grace` aborts, and stalls then. */
+  async close(grace: AbortSignal): Promise<void> {
+    this.#isClosing = true;
+    await this.#worker.pause(true);
+    const giveUp = AbortSignal.any([grace, this.#abandoned.signal]);
+    await Promise.race([this.#worker.close(), aborted(giveUp)]);
+    if (!giveUp.aborted) return;
+    this.#abandoned.abort();
+    const limit = AbortSignal.timeout(closeLimitMs);
+    await Promise.race([this.#worker.disconnect().catch(() => {}), aborted(limit)]);
+  }
+
+  async #process(job: Job<unknown>, token: string | undefined): Promise<unknown> {
+    const { id = '', data, attemptsMade, timestamp } = job;
+    const attempts = attemptsMade + 1;
+    const result = await this.#batches.add({ id, data, attempts, timestampMs: timestamp });
+    if (result === noRoom) {
+      await job.moveToDelayed(Date.now() + noRoomPauseMs, token);
+      throw new DelayedError();
+    }
+    if ('error' in result) throw new Error(result.error);
+    return result.value;
+  }
+
+  async #invoke(jobs: readonly QueueJob[]): Promise<readonly (JobResult | typeof noRoom)[]> {
+    const { functionName, trigger, runner } = this.#options;
+    const messages = jobs.map(({ data: _data, ...message }) => message);
+    const result = await runner.run({
+      id: randomUUID(),
+      functionName,
+      head: {
+        trigger: 'event',
+        method: 'POST',
+        url: '/',
+        headers: [],
+        sourceIp: '',
+        queue: { name: trigger.name, isBatch: trigger.batchSize > 1, messages },
+      },
+      body: Buffer.from(JSON.stringify(queueEvent(trigger, jobs))),
+      number: Math.max(...jobs.map(({ attempts }) => attempts)),
+      cancelled: this.#abandoned.signal,
+    });
+    if (isNoRoom(result)) return jobs.map(() => noRoom);
+    const failure = failureOf(result);
+    if (failure) return jobs.map(() => ({ error: failure.message }));
+    return jobResults(jobs, answerOf(result));
+  }
+}
+
+function isNoRoom({ outcome }: AttemptResult): boolean {
+  if (outcome instanceof HostError) {
+    return outcome.code === 'unavailable' || outcome.code === 'throttled';
+  }
+  return outcome.kind === 'timeout' && (outcome.phase === 'queue' || outcome.phase === 'lease');
+}
+
+/** JSON as it is, other text as text. */
+function answerOf({ response }: AttemptResult): unknown {
+  const text = Buffer.from(response?.body ?? '').toString();
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,123 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Queue } from 'bullmq';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { HostError } from '../../src/domain/errors.ts';
+import type { Attempt, AttemptResult } from '../../src/domain/event-queue.ts';
+import type { FunctionRecord } from '../../src/domain/function.ts';
+import type { QueueTrigger } from '../../src/domain/queue-trigger.ts';
+import { QueueTriggers } from '../../src/queue/queue-triggers.ts';
+import { answered, failed } from '../support/event-queue-worker.ts';
+import { recordOf, specOf } from '../support/function-records.ts';
+import { startRedis, type RunningRedis } from '../support/redis.ts';
+import { silentLogger } from '../support/silent-logger.ts';
+
+const producer = fileURLToPath(new URL('../support/bullmq-producer.mjs', import.meta.url));
+let redis: RunningRedis;
+let triggers: QueueTriggers;
+let functions: FunctionRecord[];
+let attempts: Attempt[];
+let script: (attempt: Attempt, event: unknown) => AttemptResult | Promise<AttemptResult>;
+let queues = 0;
+let name: string;
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+beforeEach(async () => {
+  queues += 1;
+  name = `uploads-${queues}`;
+  functions = [];
+  attempts = [];
+  triggers = new QueueTriggers({
+    functions: { list: () => functions },
+    redis: { path: redis.socketPath },
+    connections: new Map(),
+    logger: silentLogger,
+    runner: {
+      run: async (attempt) => {
+        attempts.push(attempt);
+        return await script(attempt, JSON.parse(Buffer.from(attempt.body).toString()));
+      },
+    },
+  });
+  await triggers.start();
+});
+afterEach(() => triggers.stop(AbortSignal.timeout(5_000)));
+
+function deploy(changes: Partial<QueueTrigger> = {}): void {
+  const trigger = { prefix: 'bull', connection: undefined, batchSize: 1, maxConcurrency: 4 };
+  functions = [recordOf(specOf('thumbnail', { queues: [{ name, ...trigger, ...changes }] }))];
+}
+
+interface JobOutcome {
+  readonly value?: unknown;
+  readonly error?: string;
+  readonly attempts: number;
+}
+
+/** Adds jobs from another process, as an application does, and waits for their ends. */
+async function produce(...jobs: readonly { data: unknown; opts?: object }[]) {
+  const args = [producer, redis.socketPath, name, JSON.stringify(jobs)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
+  return JSON.parse(stdout) as JobOutcome[];
+}
+
+describe('a queue of an application', () => {
+  test("invokes the function with each job's data; its answer is the job's result", async () => {
+    script = (_attempt, event) => answered(JSON.stringify({ got: event }));
+    deploy();
+    const outcomes = await produce({ data: { file: 'a' } }, { data: 7 });
+    expect(outcomes).toMatchObject([{ value: { got: { file: 'a' } } }, { value: { got: 7 } }]);
+    expect(attempts[0]?.head.queue).toMatchObject({ name, isBatch: false });
+  });
+
+  test("tries a job that fails as often as the job's own options say", async () => {
+    script = ({ number }) => (number < 3 ? failed('not yet') : answered('"third"'));
+    deploy();
+    const opts = { attempts: 3, backoff: { type: 'fixed', delay: 10 } };
+    const outcomes = await produce({ data: 1, opts }, { data: 2, opts: { attempts: 1 } });
+    expect(outcomes[0]).toMatchObject({ value: 'third' });
+    expect(outcomes[1]).toMatchObject({ error: 'Error: not yet', attempts: 1 });
+  });
+
+  test('gives batches, of which those fail that the function names', async () => {
+    script = (_attempt, event) => {
+      const { Records: records } = event as { Records: { messageId: string; body: string }[] };
+      const failures = records.filter(({ body }) => body === '"bad"');
+      return answered(
+        JSON.stringify({
+          batchItemFailures: failures.map(({ messageId }) => ({ itemIdentifier: messageId })),
+        }),
+      );
+    };
+    deploy({ batchSize: 10, maxConcurrency: 1 });
+    const outcomes = await produce({ data: 'good' }, { data: 'bad' }, { data: 'good' });
+    expect(outcomes.map(({ error }) => error !== undefined)).toEqual([false, true, false]);
+    expect(attempts.length).toBeLessThan(3);
+  });
+
+  test('keeps a job for which there is no room, and spends nothing of its attempts', async () => {
+    let asked = 0;
+    script = () => {
+      asked += 1;
+      const full = new HostError('unavailable', 'pool.full', 'no room');
+      return asked === 1 ? { outcome: full, timings: {} } : answered('"served"');
+    };
+    deploy();
+    expect(await produce({ data: 1, opts: { attempts: 1 } })).toMatchObject([{ value: 'served' }]);
+  });
+
+  test('is let go of when the function does not want it any more', async () => {
+    script = () => answered('1');
+    deploy();
+    await produce({ data: 1 });
+    functions = [];
+    const queue = new Queue(name, { connection: { path: redis.socketPath } });
+    await vi.waitFor(async () => expect(await queue.getWorkers()).toEqual([]), 10_000);
+    await queue.close();
+  });
+});
