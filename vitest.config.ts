@@ -21,6 +21,7 @@ export default defineConfig({
       project('integration', 60_000, false),
       project('e2e', 120_000, false),
       project('hostile', 180_000, false),
+      project('chaos', 180_000, false),
     ],
   },
 });

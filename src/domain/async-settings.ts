@@ -1,5 +1,10 @@
 import type { FunctionSpec } from './function.ts';
 
+/** Who is told of an end: a function, by its name. */
+export interface DestinationSettings {
+  readonly function: string;
+}
+
 /** How a function's asynchronous invocations are kept and tried again (`async` in hearth.json). */
 export interface AsyncSettings {
   /** Attempts that the function may spend; from 1. */
@@ -10,6 +15,9 @@ export interface AsyncSettings {
   readonly maxAgeMs: number;
   /** How long, and how many per function, ended invocations stay recorded. */
   readonly retention: { readonly ageMs: number; readonly count: number };
+  readonly onSuccess?: DestinationSettings;
+  /** Told of a dead letter, which is kept all the same. */
+  readonly onFailure?: DestinationSettings;
 }
 
 export const defaultAsyncSettings: AsyncSettings = {

@@ -35,6 +35,8 @@ export interface AsyncInvocation {
   readonly delayMs?: number;
   readonly trace?: TraceContext;
   readonly replayOf?: InvocationId;
+  /** How many ends of other invocations led to it, one after the other. */
+  readonly hops?: number;
 }
 
 /** The way into the event queues, for whatever triggers functions. */

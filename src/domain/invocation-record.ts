@@ -80,4 +80,5 @@ export interface InvocationRecord {
   /** The id of the key that called. */
   readonly caller?: string;
   readonly replayOf?: InvocationId;
+  readonly hops?: number;
 }

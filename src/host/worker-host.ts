@@ -165,6 +165,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     ...durable,
     node: node.id,
     runner: attempts,
+    functions,
     journalPath: paths.resultJournal,
   });
   const queueTriggers = new QueueTriggers({

@@ -1,11 +1,13 @@
 import type { EventQueueControl } from '../domain/event-queue-control.ts';
 import type { AsyncInvoker, AttemptRunner } from '../domain/event-queue.ts';
+import type { FunctionStore } from '../domain/function.ts';
 import type { IdempotencyKeys } from '../domain/idempotency.ts';
 import type { InvocationRecords } from '../domain/invocation-records.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { Service } from '../domain/service.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import type { RedisConnectionOptions } from '../lib/redis-connection.ts';
+import { Destinations } from './destinations.ts';
 import { EventQueueConnection } from './event-queue-connection.ts';
 import { EventQueueConsumer } from './event-queue-consumer.ts';
 import { EventQueueProducer } from './event-queue-producer.ts';
@@ -43,6 +45,7 @@ export function createEventQueues(options: RedisConnectionOptions): EventQueues 
 export interface EventQueueWorkerOptions extends RedisConnectionOptions {
   readonly node: NodeId;
   readonly runner: AttemptRunner;
+  readonly functions: Pick<FunctionStore, 'get'>;
   /** The node's own file of results that are not reported yet. */
   readonly journalPath: string;
 }
@@ -52,7 +55,15 @@ export function createEventQueueWorker(options: EventQueueWorkerOptions): Servic
   const connection = new EventQueueConnection(options);
   const journal = new ResultJournal(options.journalPath);
   const store = new InvocationStore(connection);
-  const delivery = new InvocationDelivery({ ...options, connection, store, journal });
+  const invoker = new EventQueueProducer(connection);
+  const destinations = new Destinations({ ...options, store, invoker });
+  const delivery = new InvocationDelivery({
+    ...options,
+    connection,
+    store,
+    journal,
+    destinations,
+  });
   const consumer = new EventQueueConsumer({ ...options, connection, delivery });
   return new ServiceGroup('event queues', [connection, journal, consumer]);
 }

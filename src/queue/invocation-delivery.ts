@@ -2,11 +2,12 @@ import type { RedisQueueBackend } from 'bullmq';
 import { HostError } from '../domain/errors.ts';
 import type { AttemptResult, AttemptRunner } from '../domain/event-queue.ts';
 import type { InvocationId, NodeId } from '../domain/ids.ts';
-import type { InvocationRecord } from '../domain/invocation-record.ts';
+import { isEnded, type InvocationRecord } from '../domain/invocation-record.ts';
 import type { Logger } from '../domain/logger.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { redisUnavailable } from '../lib/redis-connection.ts';
 import { begun, ended, handedBack } from './attempt-policy.ts';
+import type { Destinations } from './destinations.ts';
 import type { EventQueueConnection } from './event-queue-connection.ts';
 import type { TakenJob } from './event-queue-poller.ts';
 import type { InvocationStore } from './invocation-store.ts';
@@ -24,6 +25,7 @@ export interface InvocationDeliveryOptions {
   readonly store: InvocationStore;
   readonly runner: Pick<AttemptRunner, 'run'>;
   readonly journal: ResultJournal;
+  readonly destinations: Destinations;
   readonly logger: Logger;
   readonly random?: () => number;
 }
@@ -60,7 +62,7 @@ export class InvocationDelivery {
         this.#options.journal.keep(job.id, job.token, result);
         record = await persist(() => this.#report(job.id, job.token, result));
       }
-      await persist(() => this.#settle(queue, job, record));
+      await persist(() => this.#conclude(queue, job, record));
     } catch (error) {
       if (abandoned.aborted) return;
       const fields = { error, invocationId: job.id };
@@ -78,7 +80,7 @@ export class InvocationDelivery {
     const record = result
       ? await this.#report(job.id, job.token, result)
       : await this.#handBack(job);
-    await this.#settle(connection.queue(functionName), job, record);
+    await this.#conclude(connection.queue(functionName), job, record);
   }
 
   async #handBack({ id, token }: TakenJob): Promise<InvocationRecord | undefined> {
@@ -152,6 +154,16 @@ export class InvocationDelivery {
       }
     }
     throw new Error('the record of an invocation changes all the time');
+  }
+
+  /** Whoever is to hear of the end is told before the job is gone: nothing else reminds of it. */
+  async #conclude(
+    queue: RedisQueueBackend,
+    job: TakenJob,
+    record: InvocationRecord | undefined,
+  ): Promise<void> {
+    if (record && isEnded(record.state)) await this.#options.destinations.tell(record);
+    await this.#settle(queue, job, record);
   }
 
   /** The job follows the record. Where its lock is lost, whoever has it now does the same. */

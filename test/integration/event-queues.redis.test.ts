@@ -145,6 +145,40 @@ describe('an asynchronous invocation', () => {
   });
 });
 
+describe('a destination', () => {
+  const told = async (settings: object) => {
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id, { settings }));
+    await vi.waitFor(() => expect(worker.attempts.length).toBeGreaterThan(1), 10_000);
+    const [, destination] = worker.attempts;
+    return {
+      id,
+      name: destination?.functionName,
+      event: JSON.parse(Buffer.from(destination?.body ?? '').toString()) as unknown,
+    };
+  };
+
+  test('is invoked with the answer of what was done', async () => {
+    worker.script = () => answered('{"sum":3}');
+    const { id, name, event } = await told({ onSuccess: { function: 'cheer' } });
+    expect(name).toBe('cheer');
+    expect(event).toMatchObject({
+      requestContext: { requestId: id, condition: 'Success' },
+      requestPayload: { n: 1 },
+      responsePayload: { sum: 3 },
+    });
+  });
+
+  test('is invoked with the error of what failed for good', async () => {
+    worker.script = ({ functionName }) =>
+      functionName === 'mourn' ? answered('ok') : failed('broke');
+    const { id, name, event } = await told({ attempts: 1, onFailure: { function: 'mourn' } });
+    expect(name).toBe('mourn');
+    expect(event).toMatchObject({ responsePayload: { errorMessage: 'Error: broke' } });
+    expect((await queues.records.get(id))?.state).toBe('dead_letter');
+  });
+});
+
 describe('an event queue', () => {
   const control = () => queues.control;
   const dead = async (functionName: string, script = () => failed('no')) => {

@@ -5,6 +5,7 @@ import { defaultAsyncSettings, type AsyncSettings } from '../../src/domain/async
 import type { AsyncInvocation, Attempt, AttemptResult } from '../../src/domain/event-queue.ts';
 import type { Service } from '../../src/domain/service.ts';
 import { createEventQueueWorker, type EventQueueWorkerOptions } from '../../src/queue/index.ts';
+import { recordOf, specOf } from './function-records.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** A worker node of which a test plays only the running of attempts. */
@@ -51,6 +52,7 @@ export class ScriptedAttempts implements AsyncDisposable {
       ...this.#options,
       keyPrefix: 'test',
       logger: silentLogger,
+      functions: { get: (name) => recordOf(specOf(name)) },
       journalPath: join(this.#folder, 'results.jsonl'),
       runner: {
         capacityFor: () => this.capacity,

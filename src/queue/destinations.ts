@@ -1,0 +1,59 @@
+import { asyncSettingsOf } from '../domain/async-settings.ts';
+import type { AsyncInvoker } from '../domain/event-queue.ts';
+import { liveVersion, type FunctionStore } from '../domain/function.ts';
+import type { InvocationRecord } from '../domain/invocation-record.ts';
+import { asyncBodyLimitBytes } from '../domain/limits.ts';
+import type { Logger } from '../domain/logger.ts';
+import { uuidOf } from '../lib/uuid-of.ts';
+import { destinationEvent, destinationOf } from './destination-policy.ts';
+import type { InvocationStore } from './invocation-store.ts';
+
+export interface DestinationsOptions {
+  readonly store: InvocationStore;
+  readonly invoker: AsyncInvoker;
+  readonly functions: Pick<FunctionStore, 'get'>;
+  readonly logger: Logger;
+}
+
+/** Invokes the functions that are to be told of how an invocation ended. */
+export class Destinations {
+  readonly #options: DestinationsOptions;
+
+  constructor(options: DestinationsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Once for each end, however often it is called: the id is made of the end. Durable when it
+   * resolves. @throws HostError `unavailable` when Redis is away.
+   */
+  async tell(record: InvocationRecord): Promise<void> {
+    const destination = destinationOf(record);
+    if (!destination) return;
+    const { store, invoker, functions, logger } = this.#options;
+    const { id, functionName, endedMs, hops = 0, trace } = record;
+    const target = functions.get(destination.function);
+    if (!target) {
+      const fields = { invocationId: id, functionName, destination: destination.function };
+      logger.warn(fields, 'The destination of an invocation is not deployed: it was not told.');
+      return;
+    }
+    await invoker.enqueue({
+      id: uuidOf(`destination/${id}/${endedMs}`),
+      functionName: destination.function,
+      source: 'destination',
+      head: { trigger: 'event', method: 'POST', url: '/', headers: [], sourceIp: '' },
+      body: this.#fitting(record, await store.readBody(id), await store.readAnswer(id)),
+      settings: asyncSettingsOf(liveVersion(target).spec),
+      hops: hops + 1,
+      ...(trace ? { trace } : {}),
+    });
+  }
+
+  /** Payloads that do not fit together are left out, both: `requestId` leads to them. */
+  #fitting(record: InvocationRecord, request?: Uint8Array, answer?: Uint8Array): Uint8Array {
+    const whole = Buffer.from(JSON.stringify(destinationEvent(record, request, answer)));
+    if (whole.byteLength <= asyncBodyLimitBytes) return whole;
+    return Buffer.from(JSON.stringify(destinationEvent(record, undefined, undefined)));
+  }
+}
