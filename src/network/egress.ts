@@ -139,7 +139,7 @@ export class Egress implements Service {
     rules: NetworkSpec['egress'],
     functionName: string,
   ): Promise<AsyncDisposable> {
-    const { namespaces } = this.#options;
+    const { namespaces, logger } = this.#options;
     const nameServer = new NameServer({
       rules,
       resolver,
@@ -149,6 +149,7 @@ export class Egress implements Service {
       permit: (...what) => connection.permit(...what),
       onRefused: (target) =>
         this.#denials.note({ functionName, target, protocol: 'dns', port: nameServerAddress.port }),
+      onFailed: (error) => logger.warn({ functionName, error }, 'A name could not be resolved.'),
       now: () => performance.now(),
     });
     const [datagrams, listener] = await Promise.all([

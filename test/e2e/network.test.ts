@@ -76,6 +76,13 @@ describe('a function', () => {
     expect(await answer('hermit', 'api.example.com', 443)).toBe('EAI_AGAIN');
   });
 
+  test('is not deployed with an entry that could never be reached', async () => {
+    const { exitCode, stderr } = await deploy('hopeless', ['api.example.com:443', '10.0.0.5:5432']);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain('10.0.0.5 cannot be reached');
+    expect(stderr).toContain('HEARTH_NETWORK_ALLOW');
+  });
+
   test('is not deployed with an entry that means nothing', async () => {
     const { exitCode, stderr } = await deploy('wrong', ['api.example.com', 'a b:1', '*:80-443']);
     expect(exitCode).not.toBe(0);

@@ -27,6 +27,8 @@ export interface NameServerOptions {
     ttlSeconds: number,
   ) => void;
   readonly onRefused: (name: string, why: 'name' | 'address') => void;
+  /** The resolver could not say; the function is told SERVFAIL. */
+  readonly onFailed: (error: unknown) => void;
   readonly now: () => number;
 }
 
@@ -62,8 +64,9 @@ export class NameServer {
     this.#open += 1;
     try {
       return await this.#resolve(id, question);
-    } catch {
-      return reply(id, question, codes.failed); // the resolver's; the function may ask again
+    } catch (error) {
+      this.#options.onFailed(error);
+      return reply(id, question, codes.failed);
     } finally {
       this.#open -= 1;
     }

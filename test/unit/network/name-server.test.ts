@@ -10,6 +10,7 @@ const rules: EgressRule[] = [
 const resolve = vi.fn<(name: string, family: 4 | 6) => Promise<Resolved>>();
 const permit = vi.fn();
 const onRefused = vi.fn();
+const onFailed = vi.fn();
 let isOpen: boolean;
 let nowMs: number;
 let server: NameServer;
@@ -30,6 +31,7 @@ beforeEach(() => {
     isBlocked: (address) => address.startsWith('10.'),
     permit,
     onRefused,
+    onFailed,
     now: () => nowMs,
   });
 });
@@ -80,8 +82,10 @@ describe('the name server of a sandbox', () => {
   });
 
   test('says when it could not find out', async () => {
-    resolve.mockRejectedValue(new Error('no answer'));
+    const error = new Error('no answer');
+    resolve.mockRejectedValue(error);
     expect((await ask('api.example.com')).rcode).toBe('SERVFAIL');
+    expect(onFailed).toHaveBeenCalledExactlyOnceWith(error);
   });
 
   test('answers so many questions a second, and refuses the rest', async () => {
