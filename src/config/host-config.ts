@@ -32,6 +32,19 @@ export const hostConfigSchema = Type.Object(
         description: 'The key of the command, id:secret; $HEARTH_DATA/root.key by default.',
       }),
     ),
+    HEARTH_TLS_CERT: Type.Optional(
+      Type.String({
+        pattern: '^/',
+        description:
+          'A file with the certificate of the gateway, in PEM; read again when it changes.',
+      }),
+    ),
+    HEARTH_TLS_KEY: Type.Optional(
+      Type.String({
+        pattern: '^/',
+        description: 'A file with the key of that certificate, in PEM.',
+      }),
+    ),
     HEARTH_RUNTIME: Type.Enum(['auto', 'crun', 'runc'], {
       default: 'auto',
       description: 'The OCI runtime; auto prefers crun.',
@@ -96,6 +109,8 @@ export interface HostConfig {
   readonly openTelemetry: Readonly<Record<string, string>>;
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Absent: plain HTTP. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly url: string;
   readonly key: string | undefined;
   readonly ociRuntime: Environment['HEARTH_RUNTIME'];
@@ -163,6 +178,7 @@ function invalid(problems: readonly string[]): HostError {
 }
 
 function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
+  const scheme = environment.HEARTH_TLS_CERT === undefined ? 'http' : 'https';
   const colon = environment.HEARTH_LISTEN.lastIndexOf(':');
   const problems: string[] = [];
   const network = readNetworkSettings(environment, problems);
@@ -173,7 +189,8 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
       host: environment.HEARTH_LISTEN.slice(0, colon).replace(/^\[(.*)\]$/, '$1'),
       port: Number(environment.HEARTH_LISTEN.slice(colon + 1)),
     },
-    url: environment.HEARTH_URL ?? `http://${environment.HEARTH_LISTEN}`,
+    tls: tlsOf(environment),
+    url: environment.HEARTH_URL ?? `${scheme}://${environment.HEARTH_LISTEN}`,
     key: environment.HEARTH_KEY,
     ociRuntime: environment.HEARTH_RUNTIME,
     memoryBytes: parseBytes(environment.HEARTH_MEMORY ?? ''),
@@ -196,4 +213,12 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
 function namedUrls(text: string | undefined): ReadonlyMap<string, string> {
   const pairs = text?.split(' ') ?? [];
   return new Map(pairs.map((pair) => [pair.split('=', 1)[0] ?? '', pair.replace(/^[^=]+=/, '')]));
+}
+
+function tlsOf({ HEARTH_TLS_CERT, HEARTH_TLS_KEY }: Environment): HostConfig['tls'] {
+  if (HEARTH_TLS_CERT !== undefined && HEARTH_TLS_KEY !== undefined) {
+    return { certFile: HEARTH_TLS_CERT, keyFile: HEARTH_TLS_KEY };
+  }
+  if (HEARTH_TLS_CERT === HEARTH_TLS_KEY) return undefined;
+  throw invalid(['HEARTH_TLS_CERT and HEARTH_TLS_KEY: set both or neither']);
 }

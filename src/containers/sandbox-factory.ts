@@ -24,9 +24,15 @@ export type SandboxCreation = Making &
     | { readonly sandbox?: undefined; readonly failure: InvocationOutcome }
   );
 
+/** A version with all it is given at its start. */
+export interface BoundVersion extends PreparedVersion {
+  /** Aborts when it would be given something else now: its sandbox is to be given up. */
+  readonly outdated?: AbortSignal;
+}
+
 export interface SandboxFactory {
   /** @throws HostError when the host could not make it; nothing of it is left then. */
-  create(version: PreparedVersion, signal: AbortSignal): Promise<SandboxCreation>;
+  create(version: BoundVersion, signal: AbortSignal): Promise<SandboxCreation>;
 }
 
 export interface SandboxFactoryOptions {
@@ -47,7 +53,7 @@ export class ContainerSandboxFactory implements SandboxFactory {
     this.#options = options;
   }
 
-  async create(version: PreparedVersion, signal: AbortSignal): Promise<SandboxCreation> {
+  async create(version: BoundVersion, signal: AbortSignal): Promise<SandboxCreation> {
     const started = performance.now();
     const stem = this.#takeStem(version);
     const sandbox = stem ?? (await this.#fromNothing(version, signal));
@@ -66,7 +72,8 @@ export class ContainerSandboxFactory implements SandboxFactory {
       initMs,
     });
     const served = network ? new NetworkedSandbox(sandbox, network) : sandbox;
-    return { sandbox: new GuardedSandbox(served, this.#options.facts), start, timings };
+    const guarded = new GuardedSandbox(served, this.#options.facts, version.outdated);
+    return { sandbox: guarded, start, timings };
   }
 
   #takeStem({ spec, image }: PreparedVersion): ContainerSandbox | undefined {

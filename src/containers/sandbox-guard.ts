@@ -20,25 +20,24 @@ import type {
 export class GuardedSandbox implements Sandbox {
   readonly id: SandboxId;
   readonly gone: Promise<DestroyReason>;
+  readonly wanted: AbortSignal;
   readonly #sandbox: Sandbox;
   readonly #facts: FactPublisher;
   #running = 0;
   #isFrozen = false;
   #destroying: Promise<void> | undefined;
 
-  constructor(sandbox: Sandbox, facts: FactPublisher) {
+  /** `outdated`: what it was given is not what it would be given now. */
+  constructor(sandbox: Sandbox, facts: FactPublisher, outdated?: AbortSignal) {
     this.id = sandbox.id;
     this.gone = sandbox.gone;
+    this.wanted = outdated ? AbortSignal.any([sandbox.wanted, outdated]) : sandbox.wanted;
     this.#sandbox = sandbox;
     this.#facts = facts;
   }
 
   get memoryBytes(): number {
     return this.#sandbox.memoryBytes;
-  }
-
-  get wanted(): AbortSignal {
-    return this.#sandbox.wanted;
   }
 
   get destroyed(): DestroyReason | undefined {

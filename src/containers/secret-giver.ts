@@ -1,23 +1,42 @@
+import type { FunctionSpec } from '../domain/function.ts';
 import { missingSecrets, type SecretSource } from '../domain/secret.ts';
 import type { PreparedVersion } from '../domain/version.ts';
 import type { SandboxCreation, SandboxFactory } from './sandbox-factory.ts';
 
+export interface SecretGiverOptions {
+  readonly factory: SandboxFactory;
+  readonly secrets: SecretSource;
+  /** Calls the listener when secrets may have changed. */
+  readonly onChange: (listener: () => void) => void;
+}
+
+/** What a sandbox was given, to see whether it would be given the same now. */
+interface Given {
+  readonly spec: FunctionSpec;
+  readonly stamp: string;
+}
+
 /**
  * Gives functions their secrets at the moment they are loaded: as environment variables, over the
- * channel. So they are in no image, no bundle and no record, and a stem has none.
+ * channel. So they are in no image, no bundle and no record, and a stem has none. When a secret
+ * changes, sandboxes that have it are given up: they finish what they serve, and new ones follow.
  */
 export class SecretGiver implements SandboxFactory {
   readonly #factory: SandboxFactory;
   readonly #secrets: SecretSource;
+  /** One entry a sandbox that has secrets. */
+  readonly #given = new Map<AbortController, Given>();
 
-  constructor(factory: SandboxFactory, secrets: SecretSource) {
+  constructor({ factory, secrets, onChange }: SecretGiverOptions) {
     this.#factory = factory;
     this.#secrets = secrets;
+    onChange(() => this.#lookAgain());
   }
 
   async create(version: PreparedVersion, signal: AbortSignal): Promise<SandboxCreation> {
     const { spec } = version;
-    const { values, missing } = this.#secrets.bind(spec);
+    if (spec.secrets.length === 0) return await this.#factory.create(version, signal);
+    const { values, missing, stamp } = this.#secrets.bind(spec);
     if (missing.length > 0) {
       const error = {
         type: 'Runtime.MissingSecret',
@@ -25,7 +44,26 @@ export class SecretGiver implements SandboxFactory {
       };
       return { failure: { kind: 'function_error', error }, start: 'cold', timings: {} };
     }
-    const env = { ...spec.env, ...values };
-    return await this.#factory.create({ ...version, spec: { ...spec, env } }, signal);
+    const outdated = new AbortController();
+    const forget = () => this.#given.delete(outdated);
+    this.#given.set(outdated, { spec, stamp });
+    const bound = { ...version, spec: { ...spec, env: { ...spec.env, ...values } } };
+    try {
+      const creation = await this.#factory.create({ ...bound, outdated: outdated.signal }, signal);
+      if (creation.sandbox) void creation.sandbox.gone.then(forget);
+      else forget();
+      return creation;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  #lookAgain(): void {
+    for (const [outdated, { spec, stamp }] of this.#given) {
+      if (this.#secrets.bind(spec).stamp === stamp) continue;
+      this.#given.delete(outdated);
+      outdated.abort();
+    }
   }
 }

@@ -16,6 +16,8 @@ export interface SecretBinding {
   readonly values: Readonly<Record<string, string>>;
   /** Asked for but not there, or not for this function. */
   readonly missing: readonly string[];
+  /** Another as soon as any of them was set anew, removed, or given to other functions. */
+  readonly stamp: string;
 }
 
 /** Keeps secrets. Values come out for functions only, never for callers. */

@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { HostError } from '../domain/errors.ts';
@@ -10,6 +11,7 @@ import { timeoutLimitMs } from '../domain/limits.ts';
 import type { Service } from '../domain/service.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { EventInvocations } from './event-invocations.ts';
+import { Certificate, type TlsFiles } from './certificate.ts';
 import { createInvocationHandler } from './invocation-handler.ts';
 import { invocationRoute } from './invocation-route.ts';
 import { Invocations, type InvocationsOptions } from './invocations.ts';
@@ -45,10 +47,12 @@ export interface GatewayOptions
   readonly guard: TriggerGuard;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Absent: plain HTTP. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 export interface Gateway extends Service {
-  /** `http://host:port`; known once started. */
+  /** `http://host:port`, or `https:`; known once started. */
   readonly address: string;
 }
 
@@ -61,6 +65,7 @@ class HttpGateway implements Gateway {
   readonly name = 'gateway';
   readonly #listen: GatewayOptions['listen'];
   readonly #app: FastifyInstance;
+  readonly #certificate: Certificate | undefined;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
 
@@ -74,12 +79,15 @@ class HttpGateway implements Gateway {
       events: new EventInvocations({ ...options, invocations }),
       isStopping: () => this.#isStopping,
     });
+    const { tls, logger } = options;
+    this.#certificate = tls && new Certificate({ ...tls, logger });
     const newServer = (serveOther: RequestListener): Server => {
-      const server = createServer(serverLimits, (request, response) => {
+      const serve: RequestListener = (request, response) => {
         const route = invocationRoute(request.method ?? '', request.url ?? '');
         if (route) invoke(route, request, response);
         else serveOther(request, response);
-      });
+      };
+      const server = tls ? createTlsServer(serverLimits, serve) : createServer(serverLimits, serve);
       server.maxConnections = connectionLimit;
       server.timeout = idleTimeoutMs;
       return server;
@@ -89,11 +97,15 @@ class HttpGateway implements Gateway {
 
   get address(): string {
     const { address, family, port } = this.#app.server.address() as AddressInfo;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    const scheme = this.#certificate ? 'https' : 'http';
+    return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
   async start(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    await this.#certificate?.start((pair) => {
+      (this.#app.server as TlsServer).setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+    });
     try {
       await this.#app.listen(this.#listen);
     } catch (cause) {
@@ -124,6 +136,7 @@ class HttpGateway implements Gateway {
     try {
       await closed;
     } finally {
+      await this.#certificate?.stop();
       clearInterval(reaper);
       grace.removeEventListener('abort', force);
     }

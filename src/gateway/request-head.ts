@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import { functionTraceHeaders, type TraceContext } from '../domain/trace.ts';
 import type { HeaderList, RequestHead } from '../domain/invocation.ts';
 import { hopByHop } from './hop-by-hop.ts';
@@ -13,18 +14,20 @@ export function requestHead(
   route: InvocationRoute,
   { hidesKey, trace }: { readonly hidesKey: boolean; readonly trace: TraceContext | undefined },
 ): RequestHead {
+  const isSecure = request.socket instanceof TLSSocket;
   const sourceIp = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
   return {
     trigger: route.trigger,
     method: request.method ?? 'GET',
     url: route.url,
-    headers: forwardedHeaders(request.rawHeaders, { sourceIp, hidesKey, trace }),
+    headers: forwardedHeaders(request.rawHeaders, { sourceIp, isSecure, hidesKey, trace }),
     sourceIp,
   };
 }
 
 interface ForwardingFacts {
   readonly sourceIp: string;
+  readonly isSecure: boolean;
   readonly hidesKey: boolean;
   readonly trace?: TraceContext | undefined;
 }
@@ -37,7 +40,7 @@ interface ForwardingFacts {
  */
 export function forwardedHeaders(
   rawHeaders: readonly string[],
-  { sourceIp, hidesKey, trace }: ForwardingFacts,
+  { sourceIp, isSecure, hidesKey, trace }: ForwardingFacts,
 ): HeaderList {
   const received: (readonly [string, string])[] = [];
   const forwardedFor: string[] = [];
@@ -67,7 +70,7 @@ export function forwardedHeaders(
   );
   headers.push(...own);
   headers.push(['x-forwarded-for', [...forwardedFor, sourceIp].join(', ')]);
-  if (!hasProto) headers.push(['x-forwarded-proto', 'http']);
+  if (!hasProto) headers.push(['x-forwarded-proto', isSecure ? 'https' : 'http']);
   if (!hasHost && host !== undefined) headers.push(['x-forwarded-host', host]);
   return headers;
 }

@@ -70,6 +70,7 @@ export async function createGatewayHost(
   const registry = images.registry(() => deployedRepositories(functions.list()));
   const gateway = createGateway({
     listen: config.listen,
+    tls: config.tls,
     tracing,
     facts,
     functions,

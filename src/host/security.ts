@@ -44,5 +44,12 @@ export async function workerSecurity(
   const sealer = new Sealer(await MasterKeys.open(paths.masterKey));
   const records = new RedisRecordStore<SecretRecord>({ ...durable, kind: 'secrets' });
   const redacting = new RedactingLogs(new StoredSecrets({ records, sealer }), logs);
-  return { secrets: redacting, logs: redacting, services: [records] };
+  return {
+    forSandboxes: {
+      secrets: redacting,
+      onChange: (listener: () => void) => records.onChange(listener),
+    },
+    logs: redacting,
+    services: [records],
+  };
 }

@@ -93,6 +93,9 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.volumeDir === undefined ? {} : { HEARTH_VOLUME_DIR: config.volumeDir }),
     ...queuesOf(config),
+    ...(config.tls === undefined
+      ? {}
+      : { HEARTH_TLS_CERT: config.tls.certFile, HEARTH_TLS_KEY: config.tls.keyFile }),
     ...config.openTelemetry,
     ...(config.memoryBytes === undefined ? {} : { HEARTH_MEMORY: String(config.memoryBytes) }),
   };

@@ -137,7 +137,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     stemScratchBytes: defaultScratchBytes,
     facts,
   });
-  const factory = new SecretGiver(containers, security.secrets);
+  const factory = new SecretGiver({ factory: containers, ...security.forSandboxes });
   const freezer = new IdleFreezer();
   const pool = new SandboxPool({
     factory,

@@ -45,15 +45,17 @@ export class StoredSecrets implements SecretVault, SecretSource {
   bind({ name: functionName, secrets }: Pick<FunctionSpec, 'name' | 'secrets'>): SecretBinding {
     const values: Record<string, string> = {};
     const missing: string[] = [];
+    const stamp: string[] = [];
     for (const name of secrets) {
       const record = this.#records.get(name);
+      stamp.push(record?.changedAt ?? ''); // not the revision: a new master key changes no value
       if (record?.functions.some((pattern) => fits(pattern, functionName))) {
         values[name] = this.#sealer.open(secretPurpose(name), record.sealed);
       } else {
         missing.push(name);
       }
     }
-    return { values, missing };
+    return { values, missing, stamp: stamp.join() };
   }
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 const keeperDir = fileURLToPath(new URL('functions/keeper', import.meta.url));
@@ -50,6 +50,21 @@ describe('a secret', () => {
     const { stdout } = await host.hearth('logs', 'keeper');
     expect(stdout).toContain('bad token [secret]');
     expect(stdout).not.toContain(token);
+  });
+
+  test('that changes reaches the function without a deploy', async () => {
+    const next = 'another-horse-another-battery';
+    expect((await setSecret(next)).exitCode).toBe(0);
+    const given = async () => await (await host.fetch('/fn/keeper')).text();
+    await vi.waitFor(async () => expect(await given()).toBe(digestOf(next)), {
+      timeout: 30_000,
+      interval: 20,
+    });
+    await setSecret(token);
+    await vi.waitFor(async () => expect(await given()).toBe(digestOf(token)), {
+      timeout: 30_000,
+      interval: 20,
+    });
   });
 
   test('stays what it is under a new master key', async () => {

@@ -12,6 +12,7 @@ import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { UsageRow } from '../../src/domain/usage.ts';
 import type { Tracing } from '../../src/domain/trace.ts';
 import type { Schedules } from '../../src/domain/schedule.ts';
+import type { TlsFiles } from '../../src/gateway/certificate.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { Registry } from '../../src/images/index.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
@@ -75,7 +76,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly followedLogs = new PassThrough({ objectMode: true });
   readonly gateway: Gateway;
   /** Images stay away, but for tests of the registry. */
-  constructor(port = 0, registry: Registry = {} as Registry) {
+  constructor(port = 0, registry: Registry = {} as Registry, tls?: TlsFiles) {
     const log = (level: string) => (fields: object, message: string) =>
       this.logged.push({ level, fields, message });
     const logger = {
@@ -92,6 +93,7 @@ export class RunningGateway implements AsyncDisposable {
     this.secrets = new StoredSecrets({ records: secretRecords, sealer });
     this.gateway = createGateway({
       listen: { host: '127.0.0.1', port },
+      tls,
       functions: this.functions,
       deployer: createFunctionDeployer({
         functions: this.functions,

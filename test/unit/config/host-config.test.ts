@@ -16,6 +16,16 @@ describe('the configuration of the host', () => {
     expect(loadHostConfig({ HEARTH_LISTEN: '[::1]:0' }).listen).toEqual({ host: '::1', port: 0 });
   });
 
+  test('wants a certificate with its key, and then is reached over https', () => {
+    const [HEARTH_TLS_CERT, HEARTH_TLS_KEY] = ['/etc/hearth/cert.pem', '/etc/hearth/key.pem'];
+    expect(loadHostConfig({ HEARTH_TLS_CERT, HEARTH_TLS_KEY })).toMatchObject({
+      tls: { certFile: HEARTH_TLS_CERT, keyFile: HEARTH_TLS_KEY },
+      url: 'https://127.0.0.1:8080',
+    });
+    expect(() => loadHostConfig({ HEARTH_TLS_CERT })).toThrow('set both or neither');
+    expect(() => loadHostConfig({ HEARTH_TLS_KEY })).toThrow('set both or neither');
+  });
+
   test('refuses unknown variables and names every problem at once', () => {
     const load = () => loadHostConfig({ HEARTH_DTA: '/x', HEARTH_LISTEN: 'x', HEARTH_KEY: 'k' });
     expect(load).toThrow(/HEARTH_DTA: unknown key.*HEARTH_LISTEN: must match.*HEARTH_KEY/);

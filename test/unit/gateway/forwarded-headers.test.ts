@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { forwardedHeaders } from '../../../src/gateway/request-head.ts';
 
-const caller = { sourceIp: '192.0.2.1', hidesKey: false };
+const caller = { sourceIp: '192.0.2.1', isSecure: false, hidesKey: false };
 const forwarded = (...rawHeaders: (readonly [string, string])[]) =>
   forwardedHeaders(rawHeaders.flat(), caller).filter(([name]) => !name.startsWith('x-forwarded-'));
 
@@ -28,6 +28,12 @@ describe('forwardedHeaders', () => {
       ['Accept', '*/*'],
     );
     expect(headers).toEqual([['accept', '*/*']]);
+  });
+
+  it('tells whether the caller came over TLS', () => {
+    expect(forwardedHeaders([], caller)).toContainEqual(['x-forwarded-proto', 'http']);
+    const secure = { ...caller, isSecure: true };
+    expect(forwardedHeaders([], secure)).toContainEqual(['x-forwarded-proto', 'https']);
   });
 
   it('adds the peer after the addresses that the caller claims', () => {

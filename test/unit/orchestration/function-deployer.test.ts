@@ -19,7 +19,7 @@ function setUp(
     functions,
     packages: { build },
     images: { prepare },
-    secrets: { bind: () => ({ values: {}, missing }) },
+    secrets: { bind: () => ({ values: {}, missing, stamp: '' }) },
     admit,
     facts: { publish: (type, data) => facts.push({ type, ...data }) },
   });

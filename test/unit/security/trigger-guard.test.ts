@@ -21,8 +21,8 @@ beforeEach(() => {
     secrets: {
       bind: ({ secrets }) =>
         secrets[0] === 'WEBHOOK'
-          ? { values: { WEBHOOK: secret }, missing: [] }
-          : { values: {}, missing: secrets },
+          ? { values: { WEBHOOK: secret }, missing: [], stamp: '' }
+          : { values: {}, missing: secrets, stamp: '' },
     },
     fetch: async (url) => {
       fetched.push(url instanceof Request ? url.url : String(url));
@@ -112,7 +112,9 @@ describe('a signature in the format of GitHub', () => {
   test("follows GitHub's own example", () => {
     // https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
     const example = new CallerGuard({
-      secrets: { bind: () => ({ values: { S: "It's a Secret to Everybody" }, missing: [] }) },
+      secrets: {
+        bind: () => ({ values: { S: "It's a Secret to Everybody" }, missing: [], stamp: '' }),
+      },
     });
     const given = {
       'x-hub-signature-256':
