@@ -47,6 +47,9 @@ export const functionConfigSchema = Type.Object(
       ),
     ),
     isolation: Type.Optional(isolationSchema),
+    runtimeClass: Type.Optional(
+      Type.String({ description: "An OCI runtime of the operator's, by its name." }),
+    ),
     volumes: Type.Optional(volumesSchema),
     network: Type.Optional(networkSchema),
     scaling: Type.Optional(scalingSchema),
@@ -102,6 +105,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     http,
     ...(cron.length > 0 ? { cron } : {}),
     isolation,
+    ...(config.runtimeClass === undefined ? {} : { runtimeClass: config.runtimeClass }),
     volumes,
     ...(network ? { network } : {}),
     scaling: readScaling(config.scaling ?? {}, context, problems),

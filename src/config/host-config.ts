@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { parseBytes } from '../lib/units.ts';
 import { networkVariables, readNetworkSettings, type NetworkConfig } from './network-settings.ts';
+import { parseRuntimeClasses, type RuntimeClasses } from './runtime-classes.ts';
 import { checked } from './schema-problems.ts';
 
 /** The environment variables of the host and of its command. One schema: also the documentation. */
@@ -48,6 +49,10 @@ export const hostConfigSchema = Type.Object(
     HEARTH_RUNTIME: Type.Enum(['auto', 'crun', 'runc'], {
       default: 'auto',
       description: 'The OCI runtime; auto prefers crun.',
+    }),
+    HEARTH_RUNTIME_CLASSES: Type.String({
+      default: '{}',
+      description: 'Further OCI runtimes that functions may ask for: {"name": "/path"}.',
     }),
     HEARTH_MEMORY: Type.Optional(
       Type.String({
@@ -114,6 +119,7 @@ export interface HostConfig {
   readonly url: string;
   readonly key: string | undefined;
   readonly ociRuntime: Environment['HEARTH_RUNTIME'];
+  readonly runtimeClasses: RuntimeClasses;
   /** undefined: the worker decides by the machine. */
   readonly memoryBytes: number | undefined;
   /** undefined: the worker decides by the machine. */
@@ -168,6 +174,12 @@ function openTelemetryOf(environment: NodeJS.ProcessEnv): Readonly<Record<string
   return Object.fromEntries(variables);
 }
 
+function readRuntimeClasses(json: string): RuntimeClasses {
+  const classes = parseRuntimeClasses(json);
+  if (classes) return classes;
+  throw invalid(['HEARTH_RUNTIME_CLASSES must be like {"name": "/path/of/an/oci/runtime"}']);
+}
+
 function invalid(problems: readonly string[]): HostError {
   return new HostError(
     'invalid',
@@ -193,6 +205,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     url: environment.HEARTH_URL ?? `${scheme}://${environment.HEARTH_LISTEN}`,
     key: environment.HEARTH_KEY,
     ociRuntime: environment.HEARTH_RUNTIME,
+    runtimeClasses: readRuntimeClasses(environment.HEARTH_RUNTIME_CLASSES),
     memoryBytes: parseBytes(environment.HEARTH_MEMORY ?? ''),
     cpu: environment.HEARTH_CPU === undefined ? undefined : Number(environment.HEARTH_CPU),
     stems: Number(environment.HEARTH_STEMS),

@@ -36,6 +36,7 @@ export interface MakerOrder {
   /** How to talk with what runs in it; `native` where it is left out. */
   readonly channel?: ChannelKind;
   readonly volumes: readonly VolumeMount[];
+  readonly runtimeClass?: string | undefined;
   /** The function is not known yet: its code will be put into the running container. */
   readonly hasTaskFolder: boolean;
 }
@@ -67,6 +68,7 @@ export class ContainerMaker {
     const container = await engine.create({
       id,
       limits: { memoryBytes, cpu, pids: profile.pids },
+      ...(order.runtimeClass === undefined ? {} : { runtimeClass: order.runtimeClass }),
       rootDir: root.path,
       args: image.entrypoint,
       env: image.env,

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, ContainerEngine, ContainerOrder } from '../domain/container-engine.ts';
+import { HostError } from '../domain/errors.ts';
 import type { SandboxId } from '../domain/ids.ts';
 import { hardLimit, type CgroupTree } from '../linux/index.ts';
 import { OciContainer } from './oci-container.ts';
@@ -10,6 +11,8 @@ import { clampRlimits } from './rlimits-policy.ts';
 
 export interface OciEngineOptions {
   readonly runtime: OciRuntime;
+  /** Further ones, by the name that a function asks for. */
+  readonly classes: ReadonlyMap<string, OciRuntime>;
   readonly cgroups: CgroupTree;
   /** As the OCI runtime names the cgroup tree: `/hearth/<node>`. */
   readonly cgroupsPath: string;
@@ -27,8 +30,10 @@ export class OciEngine implements ContainerEngine {
     this.#options = options;
   }
 
-  async create({ id, limits, profile, ...order }: ContainerOrder): Promise<Container> {
-    const { runtime, cgroups, cgroupsPath, bundlesDir } = this.#options;
+  async create(all: ContainerOrder): Promise<Container> {
+    const { id, limits, profile, runtimeClass, ...order } = all;
+    const runtime = this.#runtime(runtimeClass);
+    const { cgroups, cgroupsPath, bundlesDir } = this.#options;
     const bundleDir = join(bundlesDir, id);
     await using undo = new AsyncDisposableStack();
     await mkdir(bundleDir, { mode: 0o711 }); // fails for an id that is in use, before it is touched
@@ -43,6 +48,17 @@ export class OciEngine implements ContainerEngine {
     await writeFile(join(bundleDir, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
     undo.move();
     return new OciContainer({ id, runtime, cgroup, limits, bundleDir });
+  }
+
+  #runtime(name: string | undefined): OciRuntime {
+    const { runtime, classes } = this.#options;
+    const found = name === undefined ? runtime : classes.get(name);
+    if (found) return found;
+    throw new HostError(
+      'unavailable',
+      'containers.no_runtime_class',
+      `This node has no runtime class "${name}": name it in HEARTH_RUNTIME_CLASSES.`,
+    );
   }
 
   list(): readonly SandboxId[] {

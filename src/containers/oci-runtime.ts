@@ -91,6 +91,22 @@ export async function findOciRuntime(preference: 'auto' | 'crun' | 'runc'): Prom
   );
 }
 
+/** Further runtimes, by their names. @throws HostError `unavailable` that names the broken one. */
+export async function openRuntimeClasses(
+  programs: Readonly<Record<string, string>>,
+): Promise<ReadonlyMap<string, OciRuntime>> {
+  const opened = Object.entries(programs).map(async ([name, program]) => {
+    try {
+      return [name, await openOciRuntime(program)] as const;
+    } catch (cause) {
+      const why = (cause as Error).message;
+      const message = `The runtime class "${name}" cannot be used: ${why}`;
+      throw new HostError('unavailable', 'containers.broken_runtime_class', message, { cause });
+    }
+  });
+  return new Map(await Promise.all(opened));
+}
+
 /** The runtime that a program is, by its own word. @throws HostError when it does not work. */
 export async function openOciRuntime(program: string): Promise<OciRuntime> {
   const { stdout } = await exec(program, ['--version'], { timeoutMs: 5000 });

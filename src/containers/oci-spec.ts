@@ -3,7 +3,7 @@ import type { ContainerMount } from '../domain/container.ts';
 import type { ContainerOrder } from '../domain/container-engine.ts';
 import { HostError } from '../domain/errors.ts';
 
-export type OciSpecOptions = Omit<ContainerOrder, 'id' | 'limits'> & {
+export type OciSpecOptions = Omit<ContainerOrder, 'id' | 'limits' | 'runtimeClass'> & {
   /** For a runtime that insists on a cgroup of its own: the one that it shall find made. */
   readonly cgroupsPath?: string;
 };

@@ -78,16 +78,19 @@ export class ContainerSandboxFactory implements SandboxFactory {
 
   #takeStem({ spec, image }: PreparedVersion): ContainerSandbox | undefined {
     const { stems, stemScratchBytes } = this.#options;
-    // What is mounted in a stem cannot be changed any more.
-    const fits = spec.scratchBytes === stemScratchBytes && spec.volumes.length === 0;
+    // Who made a stem, and what is mounted in it, cannot be changed any more.
+    const fits =
+      spec.scratchBytes === stemScratchBytes &&
+      spec.volumes.length === 0 &&
+      spec.runtimeClass === undefined;
     return fits ? stems.take(image) : undefined;
   }
 
   #fromNothing({ spec, image }: PreparedVersion, signal: AbortSignal): Promise<ContainerSandbox> {
-    const { memoryBytes, cpu, volumes } = spec;
+    const { memoryBytes, cpu, volumes, runtimeClass } = spec;
     const mounts = this.#options.planMounts(spec.scratchBytes);
     return this.#options.maker.make(
-      { image, memoryBytes, cpu, mounts, volumes, hasTaskFolder: false },
+      { image, memoryBytes, cpu, mounts, volumes, runtimeClass, hasTaskFolder: false },
       signal,
     );
   }

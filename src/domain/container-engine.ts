@@ -75,6 +75,8 @@ export interface ProcessWatch extends Disposable {
 export interface ContainerOrder {
   readonly id: SandboxId;
   readonly limits: ContainerLimits;
+  /** One of the engine's further OCI runtimes; absent: its usual one. */
+  readonly runtimeClass?: string;
   readonly rootDir: string;
   readonly args: readonly string[];
   readonly env: readonly string[];

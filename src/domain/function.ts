@@ -36,6 +36,8 @@ export interface FunctionSpec {
    * `invocation`: never reused.
    */
   readonly isolation: 'function' | 'tenant' | 'invocation';
+  /** An OCI runtime that the operator of the node names; absent: the node's own. */
+  readonly runtimeClass?: string;
   readonly scratchBytes: number;
   readonly volumes: readonly VolumeMount[];
   /** Absent: a loopback interface and nothing else. */

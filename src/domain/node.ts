@@ -6,6 +6,8 @@ export interface NodeInfo {
   readonly hostname: string;
   /** Memory that its sandboxes may have together. */
   readonly memoryBytes: number;
+  /** Names of the further OCI runtimes that it has. */
+  readonly runtimeClasses?: readonly string[];
   /** ISO 8601. */
   readonly startedAt: string;
 }

@@ -14,6 +14,7 @@ import { checkEgress } from '../network/blocked-ranges.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
+import { requireRuntimeClass } from '../orchestration/runtime-classes.ts';
 import { RedisSandboxDirectory } from '../orchestration/sandbox-directory.ts';
 import { nodesWithVolumes } from '../orchestration/volume-placement-policy.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
@@ -79,7 +80,10 @@ export async function createGatewayHost(
       packages: images.packages,
       images: images.provider,
       secrets,
-      admit: ({ network }) => checkEgress(network, config.network),
+      admit: (spec) => {
+        checkEgress(spec.network, config.network);
+        requireRuntimeClass(spec, nodes.live());
+      },
       facts,
     }),
     lane,

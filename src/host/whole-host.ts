@@ -85,6 +85,7 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     HEARTH_DATA: config.dataDir,
     HEARTH_LISTEN: listen,
     HEARTH_RUNTIME: config.ociRuntime,
+    HEARTH_RUNTIME_CLASSES: JSON.stringify(config.runtimeClasses),
     HEARTH_STEMS: String(config.stems),
     ...config.network.variables,
     HEARTH_REGISTRY_AUTH: config.registries.credentialsFile,

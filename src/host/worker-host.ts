@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { defaultScratchBytes } from '../config/function/resources.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { OciEngine } from '../containers/oci-engine.ts';
-import { findOciRuntime } from '../containers/oci-runtime.ts';
+import { findOciRuntime, openRuntimeClasses } from '../containers/oci-runtime.ts';
 import { IdleFreezer } from '../containers/idle-freezer.ts';
 import { Leftovers } from '../containers/leftovers.ts';
 import { SandboxPool } from '../containers/pool.ts';
@@ -89,6 +89,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const roots = new RootMounts(workspace.rootsDir);
   const engine = new OciEngine({
     runtime: await findOciRuntime(config.ociRuntime),
+    classes: await openRuntimeClasses(config.runtimeClasses),
     cgroups,
     cgroupsPath,
     bundlesDir: workspace.bundlesDir,
@@ -218,6 +219,7 @@ async function nodeInfo(config: HostConfig): Promise<NodeInfo> {
   return {
     id: await ensureNodeId(dataPaths(config.dataDir).nodeId),
     hostname: config.hostname,
+    runtimeClasses: Object.keys(config.runtimeClasses),
     memoryBytes: config.memoryBytes ?? Math.floor(totalmem() * sandboxMemoryShare),
     startedAt: new Date().toISOString(),
   };

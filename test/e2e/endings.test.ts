@@ -1,4 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
@@ -6,12 +10,24 @@ import { startHost, type RunningHost } from '../support/running-host.ts';
 
 const functionDir = (name: string) => fileURLToPath(new URL(`functions/${name}`, import.meta.url));
 
+const pathOf = (program: string): string =>
+  execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
+
 /** How sandboxes end, what is told about it, and what an operator sees of them meanwhile. */
-describe.each(['crun', 'runc'])('on a host with %s', (runtime) => {
+describe.each([
+  ['crun', 'runc'],
+  ['runc', 'crun'],
+])('on a host with %s', (runtime, another) => {
   let host: RunningHost;
   let stuck: Promise<Response>;
   beforeAll(async () => {
-    host = await startHost({ environment: { HEARTH_RUNTIME: runtime, HEARTH_STEMS: '1' } });
+    host = await startHost({
+      environment: {
+        HEARTH_RUNTIME: runtime,
+        HEARTH_STEMS: '1',
+        HEARTH_RUNTIME_CLASSES: JSON.stringify({ another: pathOf(another) }),
+      },
+    });
     await host.hearth('deploy', functionDir('stuck'));
     stuck = host.fetch('/fn/stuck');
     await host.hearth('deploy', functionDir('probe'));
@@ -75,6 +91,25 @@ describe.each(['crun', 'runc'])('on a host with %s', (runtime) => {
     const unknown = await host.hearth('sandbox', 'inspect', 'none');
     expect(unknown).toMatchObject({ exitCode: 1 });
     expect(unknown.stderr).toContain('No sandbox "none"');
+  });
+
+  test('a function runs by the OCI runtime that it asks for, if the host has it', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'hearth-class-'));
+    const deployWith = async (runtimeClass: string) => {
+      const config = { name: 'classy', entry: 'index.mjs', runtimeClass };
+      await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
+      await writeFile(join(dir, 'index.mjs'), 'export const handler = async () => 42;');
+      return await host.hearth('deploy', dir);
+    };
+    const refused = await deployWith('gvisor');
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain('which no node has. They have: another.');
+    expect(await deployWith('another')).toMatchObject({ exitCode: 0 });
+    expect((await host.hearth('invoke', 'classy')).stdout.trim()).toBe('42');
+    expect(await sandboxes('classy')).toMatchObject([
+      { start: 'cold', runtime: expect.stringMatching(`^${another} `) as string },
+    ]);
+    await rm(dir, { recursive: true });
   });
 
   test('a handler that is not loaded after ten seconds is given up', async () => {

@@ -60,7 +60,13 @@ function read(path: string): string {
 /** The next start of the node, as far as it concerns what is left. Gives what it removed. */
 async function startAgain() {
   const runtime = await findOciRuntime('crun');
-  const engine = new OciEngine({ runtime, cgroups, cgroupsPath, bundlesDir: join(dir, 'none') });
+  const engine = new OciEngine({
+    runtime,
+    classes: new Map(),
+    cgroups,
+    cgroupsPath,
+    bundlesDir: join(dir, 'none'),
+  });
   let removed: unknown;
   const leftovers = new Leftovers(engine, cgroups, {
     publish: (_type, data) => void (removed = data),

@@ -78,6 +78,7 @@ export async function openRuntimeCore(
   const roots = new RootMounts(workspace.rootsDir);
   const engine = new OciEngine({
     runtime: await findOciRuntime('crun'),
+    classes: new Map(),
     cgroups: decorate.cgroups?.(cgroups) ?? cgroups,
     cgroupsPath,
     bundlesDir: workspace.bundlesDir,

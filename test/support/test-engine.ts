@@ -42,7 +42,8 @@ export async function openTestEngine(program: string): Promise<TestEngine> {
   const cgroups = new CgroupTree(layout, cgroupsPath);
   undo.defer(() => cgroups.remove());
   const ids = undo.use(new IdRanges().lease());
-  const open = () => new OciEngine({ runtime, cgroups, cgroupsPath, bundlesDir });
+  const open = () =>
+    new OciEngine({ runtime, classes: new Map(), cgroups, cgroupsPath, bundlesDir });
   const resources = undo.move();
   return {
     engine: open(),
