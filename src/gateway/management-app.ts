@@ -98,7 +98,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => versionRoutes(scope, options));
   app.register(async (scope) => usageRoutes(scope, options));
   app.register(async (scope) => scheduleRoutes(scope, options));
-  app.register(async (scope) => volumeRoutes(scope, options));
+  app.register(async (scope) => volumeRoutes(scope, { ...options, longRequests }));
   app.register(async (scope) => imageRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => invocationRecordRoutes(scope, options));

@@ -13,6 +13,7 @@ import {
 } from '../domain/volume.ts';
 import { parseBytes } from '../lib/units.ts';
 import { requireRight } from './callers.ts';
+import type { LongRequests } from './long-requests.ts';
 import { acceptJson } from './json-bodies.ts';
 import { forNamed, forSome } from './route-access.ts';
 
@@ -44,8 +45,11 @@ const removalSchema = Type.Object({
 });
 
 /** Management of volumes, `/v1/volumes…`. A volume's name is what a key has its rights for. */
-export function volumeRoutes(app: FastifyInstance, options: VolumeRoutesOptions): void {
-  const { volumes, volumeRecords, functions } = options;
+export function volumeRoutes(
+  app: FastifyInstance,
+  options: VolumeRoutesOptions & { readonly longRequests: LongRequests },
+): void {
+  const { volumes, volumeRecords, functions, longRequests } = options;
 
   acceptJson(app);
   // Not read here: it goes on to the volume as it comes, however large it is.
@@ -123,9 +127,9 @@ export function volumeRoutes(app: FastifyInstance, options: VolumeRoutesOptions)
   app.put<ByName>(
     '/v1/volumes/:name/archive',
     { config: forNamed('deploy') },
-    async ({ params: { name }, body }, reply) => {
+    async ({ params: { name }, body, raw }, reply) => {
       if (body === undefined || body === null) throw noTar();
-      await volumes.import(name, body as Readable);
+      await longRequests.during(raw.socket, () => volumes.import(name, body as Readable));
       return reply.code(204).send();
     },
   );

@@ -12,6 +12,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   cycles: () => import('./cycles.ts'),
   'keep-warm': () => import('./keep-warm.ts'),
   network: () => import('./network.ts'),
+  volume: () => import('./volume.ts'),
 };
 
 const name = process.argv[2] ?? '';
