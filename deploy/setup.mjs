@@ -48,6 +48,7 @@ const testPackages = [
     name: 'python3-prometheus-client',
   },
   { program: 'docker-registry', name: 'docker-registry' },
+  { program: '/usr/lib/python3/dist-packages/pip', name: 'python3-pip' },
 ];
 
 /** Services of what the tests use: Debian would start them now or at the next boot. */

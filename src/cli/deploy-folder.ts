@@ -24,15 +24,15 @@ export interface Deployment {
 
 /** Packs a folder and deploys it. @throws HostError or ApiError; nothing is deployed then. */
 export async function deployFolder(
-  { client, environment }: Pick<CommandContext, 'client' | 'environment'>,
+  sender: Pick<CommandContext, 'client' | 'environment'>,
   folder: string,
   { isStaged = false }: { readonly isStaged?: boolean } = {},
 ): Promise<Deployment> {
   const dir = resolve(folder);
   const text = await readConfig(dir);
-  const { config, files } = await packageFiles(dir, text, parseFunctionConfig(text), environment);
+  const { config, files } = await packageFiles(sender, dir, text, parseFunctionConfig(text));
   const body = await packageTar(new Map([[configFile, Buffer.from(config)], ...files]));
-  const deployed = await client.json<Omit<Deployment, 'packageBytes'>>(
+  const deployed = await sender.client.json<Omit<Deployment, 'packageBytes'>>(
     `/v1/functions?staged=${isStaged}`,
     {
       method: 'POST',

@@ -1,7 +1,9 @@
-import { withEntry } from '../config/function-config.ts';
+import { withValue } from '../config/function-config.ts';
 import type { FunctionSpec } from '../domain/function.ts';
 import { bundle, bundleEntry, isBundled } from './bundle.ts';
+import type { CommandContext } from './context.ts';
 import { folderFiles } from './folder-files.ts';
+import { imageOnHost } from './image-archive.ts';
 import { vendoredPackages } from './python-packages.ts';
 
 export interface Package {
@@ -10,15 +12,27 @@ export interface Package {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What is sent to the host of a function's folder: a bundle, or the folder as it is. */
+type Sender = Pick<CommandContext, 'client' | 'environment'>;
+
+/**
+ * What is sent to the host of a function's folder: a bundle, or the folder as it is. Of an image it
+ * is the settings alone; an archive of one is sent before.
+ */
 export async function packageFiles(
+  { client, environment }: Sender,
   dir: string,
   config: string,
-  { runtime, entry }: FunctionSpec,
-  environment: NodeJS.ProcessEnv,
+  { runtime, entry, image }: FunctionSpec,
 ): Promise<Package> {
+  if (runtime === 'image') {
+    const there = await imageOnHost(client, dir, image?.reference ?? '');
+    return { config: withValue(config, 'image', there), files: new Map() };
+  }
   if (isBundled(runtime)) {
-    return { config: withEntry(config, bundleEntry), files: await bundle(dir, entry, runtime) };
+    return {
+      config: withValue(config, 'entry', bundleEntry),
+      files: await bundle(dir, entry, runtime),
+    };
   }
   const own = await folderFiles(dir);
   return { config, files: new Map([...own, ...(await vendoredPackages(dir, own, environment))]) };

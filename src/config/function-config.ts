@@ -8,6 +8,7 @@ import { cronTriggersSchema, readCronTriggers } from './function/cron-trigger.ts
 import { asyncSchema, readAsync } from './function/async.ts';
 import { environmentSchema, readEnvironment } from './function/environment.ts';
 import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
+import { imageKeys, readImage } from './function/image.ts';
 import { networkSchema, readNetwork } from './function/network.ts';
 import { Problems } from './function/problems.ts';
 import { readResources, resourceKeys } from './function/resources.ts';
@@ -27,12 +28,18 @@ export const functionConfigSchema = Type.Object(
     $schema: Type.Optional(Type.String({ description: 'For editors; ignored.' })),
     name: Type.String({ description: '1 to 63 of a-z, 0-9 and "-", not "-" at either end.' }),
     runtime: Type.Optional(
-      Type.Enum([...runtimes], { default: runtimes[0], description: 'The language runtime.' }),
+      Type.Enum([...runtimes, 'image'], {
+        default: runtimes[0],
+        description: 'The language runtime; `image`: an image of your own.',
+      }),
     ),
-    entry: Type.String({
-      minLength: 1,
-      description: 'The module with the handler, relative to this file.',
-    }),
+    entry: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'The module with the handler, relative to this file. Not for images.',
+      }),
+    ),
+    ...imageKeys,
     ...resourceKeys,
     env: Type.Optional(environmentSchema),
     secrets: Type.Optional(secretsSchema),
@@ -75,9 +82,9 @@ export function parseFunctionConfig(text: string): FunctionSpec {
   return toSpec(checked(functionConfigSchema, value, invalid));
 }
 
-/** The same text with another entry; comments and everything else stay as they are. */
-export function withEntry(text: string, entry: string): string {
-  return applyEdits(text, modify(text, ['entry'], entry, {}));
+/** The same text with another value for a key; comments and everything else stay as they are. */
+export function withValue(text: string, key: 'entry' | 'image', value: string): string {
+  return applyEdits(text, modify(text, [key], value, {}));
 }
 
 function toSpec(config: FunctionConfig): FunctionSpec {
@@ -88,6 +95,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
   const runtime = config.runtime ?? runtimes[0];
   const cron = readCronTriggers(config.triggers?.cron ?? [], problems);
   const volumes = readVolumes(config.volumes ?? [], problems);
+  const image = readImage(config, runtime, problems);
   const network = readNetwork(config.network ?? {}, problems);
   const { isolation = 'function' } = config;
   const http = readHttpTrigger(config.triggers?.http, problems);
@@ -98,6 +106,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
   const spec: FunctionSpec = {
     name: config.name,
     runtime,
+    ...(image ? { image } : {}),
     entry: readEntry(config.entry, runtime, problems),
     env: readEnvironment(config.env ?? {}, problems),
     secrets: readSecrets(config.secrets ?? [], config.env ?? {}, problems),

@@ -42,9 +42,12 @@ interface Exchange {
  * byte from the sandbox for hostile. It knows nothing of deadlines or processes.
  */
 export class Channel implements SandboxChannel {
+  readonly endsWhatIsClosed = false;
   readonly #socket: Duplex;
   readonly #events: ChannelEvents;
   readonly #exchanges = new Map<string, Exchange>();
+  /** Given up, but perhaps still answered. */
+  readonly #givenUp = new Set<string>();
   #state: 'booting' | 'booted' | 'loading' | 'ready' | 'closed' = 'booting';
 
   constructor(socket: Duplex, events: ChannelEvents) {
@@ -94,7 +97,7 @@ export class Channel implements SandboxChannel {
         this.#socket.write(grantFrame(id, bytes));
       },
       close: () => {
-        this.#exchanges.delete(key);
+        if (this.#exchanges.delete(key)) this.#givenUp.add(key);
         log.flush();
       },
     };
@@ -155,6 +158,7 @@ export class Channel implements SandboxChannel {
   #answer(type: number, payload: Buffer): void {
     const key = payload.toString('latin1', 0, channelIdBytes);
     const exchange = this.#exchanges.get(key);
+    if (!exchange && this.#givenUp.has(key)) return;
     if (!exchange) throw new ProtocolViolation('an answer to an invocation that is not under way');
     const rest = payload.subarray(channelIdBytes);
     switch (type) {

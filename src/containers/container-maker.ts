@@ -10,6 +10,7 @@ import type { ChannelKind } from '../domain/sandbox-channel.ts';
 import type { NodeSandboxes } from '../domain/sandbox-view.ts';
 import type { VolumeLender, VolumeMount } from '../domain/volume.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
+import type { ImageProgram } from './image-program.ts';
 import { nativeChannel } from './native-channel.ts';
 import type { RootMounts } from './root-mounts.ts';
 import { TaskFolder } from './task-folder.ts';
@@ -33,6 +34,8 @@ export interface MakerOrder {
   readonly memoryBytes: number;
   readonly cpu: number;
   readonly mounts: readonly ContainerMount[];
+  /** What to run in it, and as whom; what the image's entrypoint says where it is left out. */
+  readonly program?: ImageProgram;
   /** How to talk with what runs in it; `native` where it is left out. */
   readonly channel?: ChannelKind;
   readonly volumes: readonly VolumeMount[];
@@ -54,6 +57,8 @@ export class ContainerMaker {
   async make(order: MakerOrder, signal: AbortSignal): Promise<ContainerSandbox> {
     const { engine, profile, roots, tasksDir, logs, logger } = this.#options;
     const { image, memoryBytes, cpu } = order;
+    const { uid, gid } = profile;
+    const program = order.program ?? { args: image.entrypoint, env: image.env, uid, gid };
     const id = randomUUID();
     await using stack = new AsyncDisposableStack();
     const ids = stack.use(this.#options.idRanges.lease());
@@ -70,11 +75,11 @@ export class ContainerMaker {
       limits: { memoryBytes, cpu, pids: profile.pids },
       ...(order.runtimeClass === undefined ? {} : { runtimeClass: order.runtimeClass }),
       rootDir: root.path,
-      args: image.entrypoint,
-      env: image.env,
+      args: program.args,
+      env: program.env,
       workingDir: image.workingDir,
       mounts: [...order.mounts, ...volumes.mounts],
-      profile,
+      profile: { ...profile, uid: program.uid, gid: program.gid },
       ids,
       networkNamespacePath: network.path,
       ...(taskFolder ? { taskDir: taskFolder.path } : {}),

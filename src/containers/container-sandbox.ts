@@ -77,6 +77,8 @@ export class ContainerSandbox implements Sandbox {
   #booted = false;
   #isReady = false;
   #tidiness: Tidiness | undefined;
+  /** Why it takes no more invocations and goes when those under way have ended. */
+  #retiring: DestroyReason | undefined;
   #ended: { readonly reason: DestroyReason; readonly outcome: InvocationOutcome } | undefined;
 
   constructor(parts: SandboxParts) {
@@ -112,7 +114,7 @@ export class ContainerSandbox implements Sandbox {
   }
 
   get destroyed(): DestroyReason | undefined {
-    return this.#ended?.reason;
+    return this.#ended?.reason ?? this.#retiring;
   }
 
   get wanted(): AbortSignal {
@@ -184,6 +186,7 @@ export class ContainerSandbox implements Sandbox {
         clearTimeout(deadline);
         exchange?.close();
         resolve(outcome);
+        if (this.#retiring && this.#running.size === 0) void this.destroy(this.#retiring);
       },
     };
     this.#running.add(running);
@@ -191,7 +194,7 @@ export class ContainerSandbox implements Sandbox {
     const stop = (reason: 'timeout' | 'cancelled', outcome: InvocationOutcome) => {
       if (!this.#running.has(running)) return;
       running.settle(outcome);
-      void this.destroy(reason);
+      this.#giveUp(reason);
     };
     const deadline = setTimeout(
       () => stop('timeout', { kind: 'timeout', phase: 'run' }),
@@ -275,6 +278,15 @@ export class ContainerSandbox implements Sandbox {
 
   async destroy(reason: DestroyReason): Promise<void> {
     await this.#end(reason, { kind: 'crashed', signal: 'SIGKILL' });
+  }
+
+  /**
+   * An invocation was stopped that may still run inside. Alone it takes the sandbox with it at once;
+   * others under way are not to suffer: they may end, but no more come.
+   */
+  #giveUp(reason: 'timeout' | 'cancelled'): void {
+    if (this.#running.size === 0) void this.destroy(this.#retiring ?? reason);
+    else if (reason === 'timeout' || !this.#channel.endsWhatIsClosed) this.#retiring ??= reason;
   }
 
   /** The container ended by itself, or by a `kill` of ours, which has given its reason before. */

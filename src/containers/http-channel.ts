@@ -44,6 +44,8 @@ export function httpChannel(sockets: Pick<NamespaceSockets, 'connectIn'>): Chann
 }
 
 class HttpChannel implements SandboxChannel {
+  /** A server notices that its client has gone. */
+  readonly endsWhatIsClosed = true;
   readonly #connect: (port: number) => Promise<Socket>;
   readonly #events: ChannelEvents;
   readonly #underWay = new Set<PendingInvocation>();

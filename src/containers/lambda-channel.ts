@@ -47,6 +47,7 @@ export function lambdaChannel(sockets: Pick<NamespaceSockets, 'listenIn'>): Chan
 }
 
 class RuntimeApi implements SandboxChannel {
+  readonly endsWhatIsClosed = false;
   readonly #server = createServer(
     { maxHeaderSize: headerLimitBytes, keepAliveTimeout: 0, requestTimeout: 0 },
     (request, response) => this.#serve(request, response),
@@ -57,6 +58,8 @@ class RuntimeApi implements SandboxChannel {
   readonly #queue = new Set<PendingInvocation>();
   /** By the ids that the client knows them by. */
   readonly #delivered = new Map<string, PendingInvocation>();
+  /** Given up, but perhaps still answered: clients take a refusal for their end. */
+  readonly #givenUp = new Set<string>();
   #events: ChannelEvents | undefined;
   #message: InitMessage | undefined;
   #state: 'booting' | 'loading' | 'ready' | 'closed' = 'booting';
@@ -92,7 +95,7 @@ class RuntimeApi implements SandboxChannel {
     this.#queue.add(invocation);
     invocation.over.addEventListener('abort', () => {
       this.#queue.delete(invocation);
-      this.#delivered.delete(request.id);
+      if (this.#delivered.delete(request.id)) this.#givenUp.add(request.id);
     });
     this.#deliver();
     return invocation;
@@ -134,6 +137,10 @@ class RuntimeApi implements SandboxChannel {
     const [, id = '', what] = answerPath.exec(path) ?? [];
     if (method !== 'POST' || what === undefined) {
       return refuse(response, 404, 'NotFound', 'No such path.');
+    }
+    if (this.#givenUp.delete(id)) {
+      request.resume();
+      return accept(response);
     }
     const invocation = this.#delivered.get(id);
     if (!invocation) return refuse(response, 400, 'InvalidRequestID', 'Invalid request ID');

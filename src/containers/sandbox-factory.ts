@@ -2,10 +2,11 @@ import type { MountPlanner } from '../domain/container.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { InvocationOutcome, PhaseTimings, StartKind } from '../domain/invocation.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
-import type { InitMessage } from '../domain/sandbox-channel.ts';
+import type { ChannelKind, InitMessage } from '../domain/sandbox-channel.ts';
 import type { PreparedVersion } from '../domain/version.ts';
 import type { ContainerMaker } from './container-maker.ts';
 import type { ContainerSandbox, LoadResult } from './container-sandbox.ts';
+import { channelOf, imageProgram } from './image-program.ts';
 import { NetworkedSandbox } from './networked-sandbox.ts';
 import type { RootMounts } from './root-mounts.ts';
 import { GuardedSandbox } from './sandbox-guard.ts';
@@ -40,6 +41,8 @@ export interface SandboxFactoryOptions {
   readonly stems: Pick<StemPools, 'take'>;
   readonly roots: Pick<RootMounts, 'lease'>;
   readonly planMounts: MountPlanner;
+  /** For images of users' own. */
+  readonly channels: Readonly<Record<'lambda' | 'http', ChannelKind>>;
   /** Stems have a scratch volume of this size; it cannot be changed once they run. */
   readonly stemScratchBytes: number;
   readonly facts: FactPublisher;
@@ -82,17 +85,21 @@ export class ContainerSandboxFactory implements SandboxFactory {
     const fits =
       spec.scratchBytes === stemScratchBytes &&
       spec.volumes.length === 0 &&
-      spec.runtimeClass === undefined;
+      spec.runtimeClass === undefined &&
+      spec.runtime !== 'image';
     return fits ? stems.take(image) : undefined;
   }
 
-  #fromNothing({ spec, image }: PreparedVersion, signal: AbortSignal): Promise<ContainerSandbox> {
+  #fromNothing(version: PreparedVersion, signal: AbortSignal): Promise<ContainerSandbox> {
+    const { spec, image } = version;
     const { memoryBytes, cpu, volumes, runtimeClass } = spec;
-    const mounts = this.#options.planMounts(spec.scratchBytes);
-    return this.#options.maker.make(
-      { image, memoryBytes, cpu, mounts, volumes, runtimeClass, hasTaskFolder: false },
-      signal,
-    );
+    const { maker, planMounts, channels } = this.#options;
+    const mounts = planMounts(spec.scratchBytes);
+    const order = { image, memoryBytes, cpu, mounts, volumes, runtimeClass, hasTaskFolder: false };
+    if (!spec.image) return maker.make(order, signal);
+    const channel = channelOf(spec.image, image);
+    const program = imageProgram(version, channel);
+    return maker.make({ ...order, channel: channels[channel], program }, signal);
   }
 
   /** From here on it is this version's alone: its limits, and its code at /var/task. */

@@ -11,14 +11,24 @@ import type { VolumeMount } from './volume.ts';
 export const runtimes = ['node24', 'node22', 'node26', 'bun1', 'python3'] as const;
 export type Runtime = (typeof runtimes)[number];
 
+/** An image of the user's own. */
+export interface ImageSpec {
+  /** Its name, or its digest; a name is looked up at the deploy and means the same from then on. */
+  readonly reference: string;
+  /** `auto`: as the image looks. */
+  readonly channel: 'lambda' | 'http' | 'auto';
+}
+
 /**
  * What `hearth.json` says, checked and with every default filled in. Immutable: it is recorded in
  * the version's image (label `dev.hearth.function`), so that a digest names code and settings.
  */
 export interface FunctionSpec {
   readonly name: string;
-  readonly runtime: Runtime;
-  /** The module to load, relative to the package's root. */
+  readonly runtime: Runtime | 'image';
+  /** Where `runtime` is `image`. */
+  readonly image?: ImageSpec;
+  /** The module to load, relative to the package's root; '' for an image. */
   readonly entry: string;
   readonly memoryBytes: number;
   /** Processors; 0.5 is half of one. */

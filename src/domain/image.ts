@@ -9,6 +9,9 @@ export interface PreparedImage {
   readonly layerDirs: readonly string[];
   readonly env: readonly string[];
   readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  /** Whom its program is run as; never root. */
+  readonly user: { readonly uid: number; readonly gid: number };
   readonly workingDir: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -26,11 +29,26 @@ export interface PackageBuilder {
    * whose topmost layer has them under /var/task, without the root's `hearth.json`, for which the
    * spec stands. Reproducible: the same spec and the same files give the same digest, whatever
    * their times and order were.
-   * The runtime's base image is built first, where that has not been done.
+   * The runtime's base image is built first, where that has not been done. A function that is an
+   * image of the user's own becomes that image, with the settings and what every sandbox needs.
    * @throws HostError `invalid` for an unsafe or broken tar, `too_large`, `unavailable` when this
    *   machine lacks what the base image is made of.
    */
   build(spec: FunctionSpec, packageTar: Readable): Promise<Digest>;
+}
+
+/** Images of users' own: what a reference names, all of it stored here when it resolves. */
+export interface ImageResolver {
+  /** The manifest's digest. @throws HostError `not_found`; `invalid` where it has nothing to run here. */
+  resolve(reference: string): Promise<Digest>;
+}
+
+export interface ImageImporter {
+  /**
+   * Stores the image of an archive (an OCI layout as a tar, or what `docker save` makes, also
+   * gzipped). @throws HostError `invalid`, `too_large`.
+   */
+  import(archive: Readable): Promise<Digest>;
 }
 
 /** The base image of a runtime, made from what is on the machine when it is first needed. */

@@ -26,5 +26,8 @@ export const logLimitBytes = 1 * mib;
 /** An uploaded function package, unpacked or not. */
 export const packageLimitBytes = 50 * mib;
 
+/** An image of the user's own, as an archive. */
+export const imageLimitBytes = 10 * 1024 * mib;
+
 /** Response bytes a sender may have under way before the receiver grants more. */
 export const responseWindowBytes = 256 * kib;

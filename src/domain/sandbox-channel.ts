@@ -13,6 +13,8 @@ import type { ResponseListener } from './sandbox.ts';
  *     http     a server of the function's own, on 127.0.0.1:$PORT inside
  */
 export interface SandboxChannel {
+  /** Does closing an invocation end it inside as well, so that nothing of it goes on? */
+  readonly endsWhatIsClosed: boolean;
   /** After `onHello`, once: this is the function. Leads to `onReady` or `onInitFailed`. */
   init(message: InitMessage): void;
   /**
@@ -34,7 +36,7 @@ export interface SandboxChannel {
 export interface ChannelInvocation {
   /** Lets the function send so many bytes more than `responseWindowBytes` and earlier grants. */
   grant(bytes: number): void;
-  /** Forgets it: nothing more is heard of it. Flushes its log. Idempotent. */
+  /** Gives it up: what still comes of it is dropped. Flushes its log. Idempotent. */
   close(): void;
 }
 

@@ -37,7 +37,10 @@ export interface SandboxUsage {
 }
 
 export interface RunningInvocation {
-  /** Never rejects. After anything but `ok` and `function_error` the sandbox is gone. */
+  /**
+   * Never rejects. After anything but `ok` and `function_error` the sandbox is gone; where it served
+   * others at once, it may end those first after `timeout` and `cancelled`.
+   */
   readonly outcome: Promise<InvocationOutcome>;
   /** Lets the function send so many bytes more than `responseWindowBytes` and earlier grants. */
   grant(bytes: number): void;

@@ -20,6 +20,7 @@ import {
 import { imageRoutes, type ImageRoutesOptions } from './image-routes.ts';
 import { noNodes } from './invocations.ts';
 import { queueRoutes, type QueueRoutesOptions } from './queue-routes.ts';
+import { imageArchiveRoutes, type ImageArchiveRoutesOptions } from './image-archive-routes.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
 import { LongRequests } from './long-requests.ts';
@@ -35,6 +36,7 @@ import { volumeRoutes, type VolumeRoutesOptions } from './volume-routes.ts';
 export interface ManagementAppOptions
   extends
     FunctionRoutesOptions,
+    ImageArchiveRoutesOptions,
     EventRoutesOptions,
     InvocationRecordRoutesOptions,
     QueueRoutesOptions,
@@ -100,6 +102,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => scheduleRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, { ...options, longRequests }));
   app.register(async (scope) => imageRoutes(scope, options));
+  app.register(async (scope) => imageArchiveRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));
   app.register(async (scope) => invocationRecordRoutes(scope, options));
   app.register(async (scope) => queueRoutes(scope, options));

@@ -75,6 +75,7 @@ export async function createGatewayHost(
     tracing,
     facts,
     functions,
+    archives: images.archives,
     deployer: createFunctionDeployer({
       functions,
       packages: images.packages,

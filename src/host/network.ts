@@ -3,7 +3,7 @@ import type { Workspace } from '../containers/workspace.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { Logger } from '../domain/logger.ts';
-import type { NetworkProvider } from '../domain/network.ts';
+import type { NamespaceSockets, NetworkProvider } from '../domain/network.ts';
 import type { Service } from '../domain/service.ts';
 import { NetworkNamespaces } from '../linux/index.ts';
 import { Egress } from '../network/egress.ts';
@@ -13,6 +13,13 @@ import { SandboxNetworks } from '../network/sandbox-networks.ts';
 /** Namespaces made ahead: a burst of so many cold starts does not wait for the kernel. */
 const readyNamespaces = 8;
 
+interface WorkerNetwork {
+  readonly provider: NetworkProvider;
+  /** Reach sandboxes whatever network they have. */
+  readonly sockets: NamespaceSockets;
+  readonly services: readonly Service[];
+}
+
 /** What a worker's sandboxes have of networks. */
 export function workerNetwork(options: {
   readonly nodeId: NodeId;
@@ -20,7 +27,7 @@ export function workerNetwork(options: {
   readonly workspace: Workspace;
   readonly facts: FactPublisher;
   readonly logger: Logger;
-}): { readonly provider: NetworkProvider; readonly services: readonly Service[] } {
+}): WorkerNetwork {
   const { nodeId, settings, workspace, facts, logger } = options;
   const namespaces = new NetworkNamespaces();
   const { namespacesDir: dir, addressesDir } = workspace;
@@ -28,6 +35,7 @@ export function workerNetwork(options: {
   const egress = new Egress({ nodeId, settings, namespaces, addressesDir, facts, logger });
   return {
     provider: new SandboxNetworks(pool, egress),
+    sockets: namespaces,
     services: [namespaces, pool, egress],
   };
 }

@@ -2,8 +2,10 @@ import { availableParallelism, totalmem } from 'node:os';
 import { defaultScratchBytes } from '../config/function/resources.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { OciEngine } from '../containers/oci-engine.ts';
+import { httpChannel } from '../containers/http-channel.ts';
 import { findOciRuntime, openRuntimeClasses } from '../containers/oci-runtime.ts';
 import { IdleFreezer } from '../containers/idle-freezer.ts';
+import { lambdaChannel } from '../containers/lambda-channel.ts';
 import { Leftovers } from '../containers/leftovers.ts';
 import { SandboxPool } from '../containers/pool.ts';
 import { RootMounts } from '../containers/root-mounts.ts';
@@ -135,6 +137,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     stems,
     roots,
     planMounts: mountPlan,
+    channels: { lambda: lambdaChannel(network.sockets), http: httpChannel(network.sockets) },
     stemScratchBytes: defaultScratchBytes,
     facts,
   });

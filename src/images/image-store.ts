@@ -3,6 +3,7 @@ import type { ImageProvider, PreparedImage } from '../domain/image.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { LayerStore } from './layer-store.ts';
 import { notAnImage, readImage } from './manifest.ts';
+import { imageUser } from './image-user.ts';
 import { lintRoot } from './root-linter.ts';
 
 /** Images unpacked on this node, ready to be run. */
@@ -26,16 +27,27 @@ export class ImageStore implements ImageProvider {
     }
     const layerDirs = unpacked.toReversed();
     await lintRoot(digest, layerDirs);
-    const { Env = [], Entrypoint = [], WorkingDir = '/', Labels = {} } = config.config;
+    const { Env, Entrypoint, Cmd, User, WorkingDir, Labels } = config.config ?? {};
     return {
       digest,
       layerDirs,
-      env: Env,
-      entrypoint: Entrypoint,
-      workingDir: checkedWorkingDir(digest, WorkingDir),
-      labels: Labels,
+      env: texts(Env),
+      entrypoint: texts(Entrypoint),
+      cmd: texts(Cmd),
+      user: await imageUser(text(User), layerDirs),
+      workingDir: checkedWorkingDir(digest, text(WorkingDir) || '/'),
+      labels: Labels ?? {},
     };
   }
+}
+
+/** Builders write null for a list that is empty, and hostile ones what they like. */
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** A working directory under /proc has led OCI runtimes out of the container (CVE-2024-21626). */

@@ -1,8 +1,15 @@
 import { join } from 'node:path';
-import type { BaseImageBuilder, ImageProvider, PackageBuilder } from '../domain/image.ts';
+import type {
+  BaseImageBuilder,
+  ImageImporter,
+  ImageProvider,
+  PackageBuilder,
+} from '../domain/image.ts';
 import type { ImageCatalog } from '../domain/image-catalog.ts';
 import type { ImageGarbage } from '../domain/image-garbage.ts';
 import type { BlobUploads, ImageRepositories, PublishedRepository } from '../domain/registry.ts';
+import { imageLimitBytes } from '../domain/limits.ts';
+import { ArchiveImporter } from './archive-importer.ts';
 import { RecipeImageBuilder } from './base-image.ts';
 import { BlobStore } from './blob-store.ts';
 import { RegistryClient } from './client/registry-client.ts';
@@ -11,6 +18,7 @@ import { RemoteImages } from './client/remote-images.ts';
 import { GarbageCollector } from './gc/garbage-collector.ts';
 import { RecentUse } from './gc/recent-use.ts';
 import { ImageIndex } from './image-index.ts';
+import { ImageSources } from './image-sources.ts';
 import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
 import { LayeredPackageBuilder } from './package-builder.ts';
@@ -43,6 +51,7 @@ export interface Images {
   open(options: { readonly exclusive: boolean }): Promise<void>;
   readonly provider: ImageProvider;
   readonly packages: PackageBuilder;
+  readonly archives: ImageImporter;
   readonly baseImages: BaseImageBuilder;
   /** What `/v2/` serves: what was pushed, the base images, and what `deployed` says. */
   registry(deployed: () => ReadonlyMap<string, PublishedRepository>): Registry;
@@ -69,6 +78,28 @@ export function createImages(options: ImagesOptions): Images {
   const remote = new RemoteImages(blobs, client, recent);
   const layers = new LayerStore(join(options.dir, 'layers'), blobs, recent);
 
+  function registry(deployed: () => ReadonlyMap<string, PublishedRepository>): Registry {
+    const source = async () => new Map([...(await basesOf(index)), ...deployed()]);
+    const published = new PublishedRepositories(source, blobs);
+    const repositories = new RepositoryStore(join(options.dir, 'repositories'), blobs, published);
+    const uploads = new UploadStore(repositories, blobs);
+    const { dir } = options;
+    return {
+      repositories,
+      uploads,
+      garbage: new GarbageCollector({
+        dir,
+        blobs,
+        index,
+        published: source,
+        repositories,
+        uploads,
+        recent,
+      }),
+      catalog: new StoredCatalog({ blobs, index, repositories, remote }),
+    };
+  }
+
   return {
     async open({ exclusive }) {
       await blobs.open();
@@ -76,29 +107,15 @@ export function createImages(options: ImagesOptions): Images {
       if (exclusive) await Promise.all([blobs.removeLeftovers(), layers.removeLeftovers()]);
     },
     provider: new ImageStore(blobs, layers),
-    packages: new LayeredPackageBuilder(blobs, baseImages),
+    packages: new LayeredPackageBuilder({
+      blobs,
+      bases: baseImages,
+      resolver: new ImageSources(blobs, registry(() => new Map()).catalog),
+      init: options.programs.init,
+    }),
+    archives: new ArchiveImporter(blobs, imageLimitBytes),
     baseImages,
-    registry(deployed) {
-      const source = async () => new Map([...(await basesOf(index)), ...deployed()]);
-      const published = new PublishedRepositories(source, blobs);
-      const repositories = new RepositoryStore(join(options.dir, 'repositories'), blobs, published);
-      const uploads = new UploadStore(repositories, blobs);
-      const { dir } = options;
-      return {
-        repositories,
-        uploads,
-        garbage: new GarbageCollector({
-          dir,
-          blobs,
-          index,
-          published: source,
-          repositories,
-          uploads,
-          recent,
-        }),
-        catalog: new StoredCatalog({ blobs, index, repositories, remote }),
-      };
-    },
+    registry,
   };
 }
 

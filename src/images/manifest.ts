@@ -31,11 +31,12 @@ export interface ImageConfig {
   readonly architecture: string;
   readonly os: 'linux';
   readonly config: {
-    readonly User?: string;
-    readonly Env?: readonly string[];
-    readonly Entrypoint?: readonly string[];
-    readonly WorkingDir?: string;
-    readonly Labels?: Readonly<Record<string, string>>;
+    readonly User?: string | null;
+    readonly Env?: readonly string[] | null;
+    readonly Entrypoint?: readonly string[] | null;
+    readonly Cmd?: readonly string[] | null;
+    readonly WorkingDir?: string | null;
+    readonly Labels?: Readonly<Record<string, string>> | null;
   };
   readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly Digest[] };
 }

@@ -2,11 +2,12 @@ import type { Readable } from 'node:stream';
 import { HostError } from '../domain/errors.ts';
 import type { FunctionSpec } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
-import type { BaseImageBuilder, PackageBuilder } from '../domain/image.ts';
+import type { BaseImageBuilder, ImageResolver, PackageBuilder } from '../domain/image.ts';
 import type { BlobStore } from './blob-store.ts';
-import { layerTar } from './layer-tar.ts';
+import { layerTar, type LayerEntries } from './layer-tar.ts';
 import { mediaTypes, readImage, writeImage, type ImageConfig } from './manifest.ts';
 import { readPackage } from './package-reader.ts';
+import { supportLayer } from './support-layer.ts';
 
 /** Where a function finds its own files. */
 export const taskFolder = 'var/task';
@@ -14,23 +15,38 @@ export const taskFolder = 'var/task';
 /** Where a version's settings are recorded in its image. */
 const specLabel = 'dev.hearth.function';
 
-/** Makes function versions: the layers of the runtime's base image and one of the package. */
-export class LayeredPackageBuilder implements PackageBuilder {
-  readonly #blobs: BlobStore;
-  readonly #bases: Pick<BaseImageBuilder, 'ensure'>;
+export interface PackageBuilderOptions {
+  readonly blobs: BlobStore;
+  readonly bases: Pick<BaseImageBuilder, 'ensure'>;
+  /** Finds images of users' own. */
+  readonly resolver: ImageResolver;
+  /** The first process of images of users' own: a static program on this machine. */
+  readonly init: string;
+}
 
-  constructor(blobs: BlobStore, bases: Pick<BaseImageBuilder, 'ensure'>) {
-    this.#blobs = blobs;
-    this.#bases = bases;
+/** What a version is made of: an image, and one layer on top of it. */
+interface VersionParts {
+  readonly base: Digest;
+  readonly top: LayerEntries;
+}
+
+/**
+ * Makes function versions: the layers of the runtime's base image and one of the package; or those of
+ * an image of the user's own and one of what every sandbox needs.
+ */
+export class LayeredPackageBuilder implements PackageBuilder {
+  readonly #options: PackageBuilderOptions;
+  readonly #blobs: BlobStore;
+
+  constructor(options: PackageBuilderOptions) {
+    this.#options = options;
+    this.#blobs = options.blobs;
   }
 
   async build(spec: FunctionSpec, packageTar: Readable): Promise<Digest> {
-    const files = await readPackage(packageTar);
-    if (!files.has(spec.entry)) throw noEntry(spec.entry);
-    const { digest: base } = await this.#bases.ensure(spec.runtime);
+    const { base, top } = await this.#parts(spec, await readPackage(packageTar));
     const { manifest, config } = await readImage(this.#blobs, base);
-    const placed = [...files].map(([path, entry]) => [`${taskFolder}/${path}`, entry] as const);
-    const layer = await this.#blobs.put(layerTar(new Map(placed)));
+    const layer = await this.#blobs.put(layerTar(top));
     const versionConfig: ImageConfig = {
       ...config,
       config: {
@@ -45,6 +61,20 @@ export class LayeredPackageBuilder implements PackageBuilder {
     ]);
     return image.digest;
   }
+
+  async #parts(
+    { runtime, entry, image }: FunctionSpec,
+    files: LayerEntries,
+  ): Promise<VersionParts> {
+    const { bases, resolver, init } = this.#options;
+    if (runtime === 'image') {
+      if (files.size > 0) throw filesBesideImage();
+      return { base: await resolver.resolve(image?.reference ?? ''), top: supportLayer(init) };
+    }
+    if (!files.has(entry)) throw noEntry(entry);
+    const placed = [...files].map(([path, file]) => [`${taskFolder}/${path}`, file] as const);
+    return { base: (await bases.ensure(runtime)).digest, top: new Map(placed) };
+  }
 }
 
 /** JSON whose text does not depend on the order in which keys were written. */
@@ -53,6 +83,14 @@ function canonicalJson(value: unknown): string {
     typeof part === 'object' && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : part,
+  );
+}
+
+function filesBesideImage(): HostError {
+  return new HostError(
+    'invalid',
+    'package.files_beside_image',
+    'A function that is an image has its files in the image; its package has hearth.json only.',
   );
 }
 

@@ -65,7 +65,8 @@ export class Standby implements Service {
   async #apply(): Promise<void> {
     const { functions, stems, pool } = this.#options;
     const records = functions.list();
-    stems.use(new Set(records.map((record) => liveVersion(record).spec.runtime)));
+    const runtimes = records.map((record) => liveVersion(record).spec.runtime);
+    stems.use(new Set(runtimes.filter((runtime) => runtime !== 'image'))); // those have no stem
     const reservations = records.map(
       async (record) => [record.name, await this.#reservation(record)] as const,
     );

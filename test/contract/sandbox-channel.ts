@@ -201,6 +201,23 @@ export function describeSandboxChannel(kind: string, open: () => Promise<OpenedC
       expect(one.lines.at(-1)).toContain('output over 1048576 bytes is not kept');
     });
 
+    test('serves on when one of several is given up, whatever still comes of that one', async () => {
+      await using opened = await ready();
+      const given = start(opened.channel, 'given up');
+      const other = start(opened.channel, 'other');
+      const taken = [await opened.peer.take(), await opened.peer.take()];
+      given.invocation.close();
+      for (const one of taken) await one.answer(`answer to ${one.body}`).catch(() => {});
+      expect(await other.settled).toBeUndefined();
+      expect(other.text()).toBe('answer to other');
+      const next = start(opened.channel, 'next');
+      await (await opened.peer.take()).answer('fine');
+      await next.settled;
+      expect(given.settlements()).toBe(0);
+      expect(given.bytes()).toBe(0);
+      expect(opened.events).toEqual(['hello', 'ready']);
+    });
+
     test('says nothing more of an invocation that was closed, nor once it is closed itself', async () => {
       await using opened = await ready();
       const closed = start(opened.channel, 'closed');

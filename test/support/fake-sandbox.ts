@@ -146,6 +146,15 @@ export function fakeVersion(overrides: Partial<FunctionSpec> = {}): PreparedVers
   return {
     digest,
     spec: fakeSpec(overrides),
-    image: { digest, layerDirs: [], env: [], entrypoint: [], workingDir: '/', labels: {} },
+    image: {
+      digest,
+      layerDirs: [],
+      env: [],
+      entrypoint: [],
+      cmd: [],
+      user: { uid: 1000, gid: 1000 },
+      workingDir: '/',
+      labels: {},
+    },
   };
 }

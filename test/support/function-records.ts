@@ -33,5 +33,14 @@ export function recordOf(spec: FunctionSpec, revision = 1, digest = digestOf('a'
 
 /** An ImageProvider's `prepare` for whoever does not look at what is prepared. */
 export async function preparedImage(digest: Digest): Promise<PreparedImage> {
-  return { digest, layerDirs: [], env: [], entrypoint: [], workingDir: '/', labels: {} };
+  return {
+    digest,
+    layerDirs: [],
+    env: [],
+    entrypoint: [],
+    cmd: [],
+    user: { uid: 1000, gid: 1000 },
+    workingDir: '/',
+    labels: {},
+  };
 }

@@ -95,6 +95,9 @@ export class RunningGateway implements AsyncDisposable {
       listen: { host: '127.0.0.1', port },
       tls,
       functions: this.functions,
+      archives: {
+        import: () => Promise.reject(new Error('no archives here')),
+      },
       deployer: createFunctionDeployer({
         functions: this.functions,
         packages: { build: async () => this.builtDigest },

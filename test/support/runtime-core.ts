@@ -104,6 +104,8 @@ export async function openRuntimeCore(
         layerDirs: [root.dir],
         env: ['PATH=/usr/bin:/bin'],
         entrypoint: ['/bin/sh', '-c', 'sleep 600 & sleep 600 & wait'],
+        cmd: [],
+        user: { uid: 1000, gid: 1000 },
         workingDir: '/',
         labels: {},
       },

@@ -1,6 +1,9 @@
 import { pack, type Header } from 'tar-stream';
 
-export type TarItem = Partial<Header> & { readonly name: string; readonly content?: string };
+export type TarItem = Partial<Header> & {
+  readonly name: string;
+  readonly content?: string | Buffer;
+};
 
 /** A tar with exactly these entries, in this order, as honest or hostile as they are. */
 export async function makeTar(items: readonly TarItem[]): Promise<Buffer> {

@@ -71,10 +71,24 @@ describe('hearth.json', () => {
   test('names every problem at once', () => {
     expect(problemsOf('{ "runtime": "ruby", "cpu": "1", "memry": "1Gi" }')).toEqual([
       'name: is missing',
-      'entry: is missing',
       'memry: unknown key',
-      'runtime: must be one of node24, node22, node26, bun1, python3',
+      'runtime: must be one of node24, node22, node26, bun1, python3, image',
       'cpu: must be number',
+    ]);
+  });
+
+  test('runs a module, or an image of the user, as the runtime says', () => {
+    const image = parseFunctionConfig('{ "name": "a", "runtime": "image", "image": "team/a:1" }');
+    expect(image).toMatchObject({ image: { reference: 'team/a:1', channel: 'auto' }, entry: '' });
+    expect(problemsOf('{ "name": "a" }')).toEqual(['entry: is missing']);
+    expect(problemsOf('{ "name": "a", "runtime": "image" }')).toEqual([
+      'image: is missing; it names the image to run',
+    ]);
+    expect(problemsOf('{ "name": "a", "entry": "a.ts", "image": "b", "channel": "http" }')).toEqual(
+      ['image: needs "runtime": "image"', 'channel: needs "runtime": "image"'],
+    );
+    expect(problemsOf('{ "name": "a", "entry": "main.py" }')).toEqual([
+      'entry: main.py is a Python module; set "runtime" to "python3"',
     ]);
   });
 

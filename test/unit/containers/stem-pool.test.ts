@@ -11,6 +11,8 @@ const base: PreparedImage = {
   layerDirs: ['/layers/base'],
   env: ['PATH=/usr/bin'],
   entrypoint: ['/usr/bin/node'],
+  cmd: [],
+  user: { uid: 1000, gid: 1000 },
   workingDir: '/var/task',
   labels: {},
 };

@@ -38,7 +38,14 @@ describe('what is missing', () => {
   });
 
   test('is more for the tests', () => {
-    const packages = ['runc', 'skopeo', 'umoci', 'python3-prometheus-client', 'docker-registry'];
+    const packages = [
+      'runc',
+      'skopeo',
+      'umoci',
+      'python3-prometheus-client',
+      'docker-registry',
+      'python3-pip',
+    ];
     expect(missingPackages(has('crun', ...rest, ...files), { forTests: true })).toEqual(packages);
   });
 });

@@ -18,6 +18,8 @@ const images: ImageProvider = {
     layerDirs: [],
     env: [],
     entrypoint: [],
+    cmd: [],
+    user: { uid: 1000, gid: 1000 },
     workingDir: '/',
     labels: { 'dev.hearth.function': JSON.stringify(fakeSpec()) },
   }),

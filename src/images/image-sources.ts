@@ -1,0 +1,57 @@
+import { HostError } from '../domain/errors.ts';
+import { isDigest, type Digest } from '../domain/ids.ts';
+import type { ImageResolver } from '../domain/image.ts';
+import type { ImageCatalog } from '../domain/image-catalog.ts';
+import { parseImageReference } from '../domain/image-reference.ts';
+import type { BlobStore } from './blob-store.ts';
+import { readImage } from './manifest.ts';
+import { manifestLimitBytes, parseManifest } from './manifest-content.ts';
+import { chooseManifest } from './platform.ts';
+
+/** The largest image over a slow line; past it something is broken. */
+const pullLimitMs = 30 * 60_000;
+
+/**
+ * Where images of users' own come from: what is stored here, by its digest or the name that it was
+ * pushed under, else a registry.
+ */
+export class ImageSources implements ImageResolver {
+  readonly #blobs: BlobStore;
+  readonly #catalog: Pick<ImageCatalog, 'pull'>;
+
+  constructor(blobs: BlobStore, catalog: Pick<ImageCatalog, 'pull'>) {
+    this.#blobs = blobs;
+    this.#catalog = catalog;
+  }
+
+  async resolve(reference: string): Promise<Digest> {
+    const digest = await this.#forThisMachine(await this.#find(reference));
+    const { manifest } = await readImage(this.#blobs, digest);
+    for (const layer of manifest.layers) {
+      if (!(await this.#blobs.has(layer.digest))) throw notStored(reference);
+    }
+    return digest;
+  }
+
+  async #find(reference: string): Promise<Digest> {
+    if (!isDigest(reference)) {
+      const transfer = { signal: AbortSignal.timeout(pullLimitMs) };
+      return await this.#catalog.pull(parseImageReference(reference), transfer);
+    }
+    if (await this.#blobs.has(reference)) return reference;
+    throw notStored(reference);
+  }
+
+  async #forThisMachine(digest: Digest): Promise<Digest> {
+    const { children } = parseManifest(await this.#blobs.readSmall(digest, manifestLimitBytes));
+    return children.length > 0 ? chooseManifest({ manifests: children }).digest : digest;
+  }
+}
+
+function notStored(reference: string): HostError {
+  return new HostError(
+    'not_found',
+    'image.not_stored',
+    `The image ${reference.slice(0, 300)} is not on this host, or not whole.`,
+  );
+}

@@ -1,0 +1,15 @@
+import type { LayerEntries } from './layer-tar.ts';
+
+/**
+ * What an image of the user's own gets on top: real folders in all places where something is mounted,
+ * whatever the image has there, and a first process that reaps.
+ */
+export function supportLayer(init: string): LayerEntries {
+  return new Map([
+    ['proc', { type: 'directory' }],
+    ['dev', { type: 'directory' }],
+    ['sys', { type: 'directory' }],
+    ['tmp', { type: 'directory', mode: 0o1777 }],
+    ['.hearth/init', { type: 'copy', source: init }],
+  ]);
+}

@@ -1,0 +1,209 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { makeImageArchive } from '../support/image-archives.ts';
+import { startHost, type RunningHost } from '../support/running-host.ts';
+
+const own = (name: string) => fileURLToPath(new URL(`images/${name}`, import.meta.url));
+
+let host: RunningHost;
+let dir: string;
+
+/** A folder with a hearth.json for an image, deployed. */
+async function deploy(name: string, image: string, more: object = {}) {
+  const folder = join(dir, name);
+  await mkdir(folder, { recursive: true });
+  const triggers = { http: { auth: 'none' } };
+  const config = { name, runtime: 'image', image, triggers, timeout: '20s', ...more };
+  await writeFile(join(folder, 'hearth.json'), JSON.stringify(config));
+  return await host.hearth('deploy', '--json', folder);
+}
+
+beforeAll(async () => {
+  host = await startHost();
+  dir = await mkdtemp(join(tmpdir(), 'hearth-images-'));
+});
+afterAll(async () => {
+  await host?.[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const logsOf = async (name: string, invocation?: string | null) => {
+  const query = invocation ? `?invocation=${invocation}` : '';
+  const response = await host.fetchWithKey(`/v1/functions/${name}/logs${query}`);
+  const { entries } = (await response.json()) as { entries: { text: string }[] };
+  return entries.map(({ text }) => text);
+};
+
+describe('an image with a client of the Runtime API of AWS Lambda', () => {
+  const call = (path: string) => host.fetch(`/fn/lambda${path}`);
+
+  beforeAll(async () => {
+    const archive = makeImageArchive(dir, 'lambda', {
+      from: `oci:${host.dataDir}/images:hearth/node24`,
+      files: { '/app/client.mjs': own('client.mjs') },
+      config: [
+        'config.entrypoint=/usr/bin/node',
+        'config.entrypoint=/app/client.mjs',
+        'config.cmd=index.handler',
+        'config.env=FROM_IMAGE=yes',
+        'config.env=LAMBDA_TASK_ROOT=/app',
+        'config.user=1234:5678',
+        'config.workingdir=/app',
+      ],
+      format: 'docker-archive',
+    });
+    const { exitCode, stderr } = await deploy('lambda', `../${basename(archive)}`, {
+      env: { FROM_FUNCTION: 'yes' },
+    });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  });
+
+  test('gets events and answers them', async () => {
+    const answer = await call('/echo?a=1');
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ rawPath: '/echo', rawQueryString: 'a=1' });
+    const event = { method: 'POST', body: '{"rawPath":"/none","n":1}' };
+    const invoked = await host.fetchWithKey('/v1/functions/lambda/invocations', event);
+    expect(await invoked.json()).toEqual({ rawPath: '/none', n: 1 });
+  });
+
+  test('is started as it says, with what clients look for', async () => {
+    expect(await (await call('/who')).json()).toEqual({ uid: 1234, gid: 5678, cwd: '/app' });
+    expect(await (await call('/env')).json()).toMatchObject({
+      FROM_IMAGE: 'yes',
+      FROM_FUNCTION: 'yes',
+      _HANDLER: 'index.handler',
+      AWS_LAMBDA_FUNCTION_NAME: 'lambda',
+      AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '128',
+    });
+  });
+
+  test('may stream its answer', async () => {
+    const answer = await call('/stream');
+    expect(answer.status).toBe(202);
+    expect(answer.headers.get('x-a')).toBe('b');
+    expect(await answer.text()).toBe('one\ntwo\nthree\n');
+  });
+
+  test.each([
+    ['throws', '/throw', 502, 'function.error'],
+    ['ends its process', '/exit', 502, 'function.crashed'],
+    ['uses up its memory', '/memory', 502, 'function.out_of_memory'],
+    ['answers with too much', '/large', 502, 'function.error'],
+  ])('that %s is told so', async (_, path, status, reason) => {
+    const answer = await call(path);
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject({ reason });
+    expect((await call('/echo')).status).toBe(200);
+  });
+
+  test('answers each invocation once, and none but its own', async () => {
+    const answer = await call('/forge');
+    expect(await answer.text()).toBe('first');
+    await vi.waitFor(async () => expect(await logsOf('lambda')).toContain('forged: [202,400,400]'));
+    expect((await call('/echo')).status).toBe(200);
+  });
+
+  test('writes what belongs to the invocation that is running', async () => {
+    const answer = await call('/log?first');
+    await call('/log?second');
+    const lines = await logsOf('lambda', answer.headers.get('x-hearth-invocation-id'));
+    expect(lines).toEqual(['this is first']);
+  });
+});
+
+describe('an image with a server on $PORT', () => {
+  const call = (path: string, init?: RequestInit) => host.fetch(`/fn/server${path}`, init);
+
+  beforeAll(async () => {
+    const python = join(dir, 'python');
+    await mkdir(python);
+    await writeFile(join(python, 'main.py'), 'def handler(event, context): pass\n');
+    const config = { name: 'python', runtime: 'python3', entry: 'main.py' };
+    await writeFile(join(python, 'hearth.json'), JSON.stringify(config));
+    await host.hearth('deploy', python); // so that there is an image with Python
+    const archive = makeImageArchive(dir, 'server', {
+      from: `oci:${host.dataDir}/images:hearth/python3`,
+      files: { '/srv/server.py': own('server.py') },
+      config: ['config.cmd=/usr/bin/python3', 'config.cmd=/srv/server.py', 'config.user=root'],
+      format: 'oci-archive',
+    });
+    const { exitCode, stderr } = await deploy('server', archive, { concurrency: 20 });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  });
+
+  test('gets requests as they are, and who forwarded them', async () => {
+    const answer = await call('/a/b?c=d', { method: 'POST', body: 'the body' });
+    expect(await answer.json()).toMatchObject({
+      body: 'the body',
+      path: '/a/b?c=d',
+      headers: { forwarded: expect.stringMatching(/^for=127\.0\.0\.1;host=/) as string },
+    });
+  });
+
+  test('is nobody special inside, whatever it asks for', async () => {
+    const view = (await (await call('/')).json()) as { uid: number; env: Record<string, string> };
+    expect(view.uid).toBe(1000);
+    expect(view.env).toMatchObject({ PORT: '8080', K_SERVICE: 'server' });
+  });
+
+  test('serves many at once from one sandbox, and streams', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, async () => (await (await call('/big')).arrayBuffer()).byteLength),
+    );
+    expect(new Set(answers)).toEqual(new Set([40 * 65536]));
+  });
+
+  test('goes on serving the others when one caller leaves', async () => {
+    const slow = call('/slow');
+    const leaver = new AbortController();
+    const left = call('/slow', { signal: leaver.signal });
+    await vi.waitFor(async () => expect((await call('/')).status).toBe(200)); // both are under way
+    leaver.abort();
+    await expect(left).rejects.toThrow();
+    const answer = await slow;
+    expect(answer.status).toBe(200);
+    expect((await call('/')).headers.get('x-hearth-start')).toMatch(/warm|thawed/);
+  });
+
+  test('that ends is told of, and started again for the next call', async () => {
+    const answer = await call('/exit');
+    expect(answer.status).toBe(502);
+    expect(await answer.json()).toMatchObject({ reason: 'function.crashed' });
+    await vi.waitFor(async () => expect((await call('/')).status).toBe(200));
+  });
+});
+
+describe('a deploy', () => {
+  test('of the same image changes nothing; of one that is not there it says what to do', async () => {
+    const again = JSON.parse(
+      (await deploy('server', join(dir, 'server.tar'), { concurrency: 20 })).stdout,
+    ) as object;
+    expect(again).toMatchObject({ changed: false });
+    const none = await deploy('none', 'team/none:1');
+    expect(none).toMatchObject({ exitCode: 1 });
+    expect(none.stderr).toContain('There is no image team/none:1 on this host');
+    const file = await deploy('none', './none.tar');
+    expect(file.stderr).toMatch(/none\.tar, named as the image, is not there/);
+  });
+
+  test('takes an image that was pushed to the host by its name', async () => {
+    const target = `${new URL(host.url).host}/team/server:1`;
+    const options = ['--quiet', '--dest-tls-verify=false', `--dest-creds=${host.key}`];
+    const layout = `oci:${join(dir, 'server-layout')}:latest`;
+    execFileSync('skopeo', ['copy', ...options, layout, `docker://${target}`]);
+    expect(await deploy('pushed', 'team/server:1')).toMatchObject({ exitCode: 0 });
+    expect((await host.fetch('/fn/pushed/')).status).toBe(200);
+  });
+
+  test('of an archive that holds no image leaves everything as it was', async () => {
+    await writeFile(join(dir, 'broken.tar'), Buffer.alloc(10_240, 'no tar'));
+    const { exitCode, stderr } = await deploy('broken', '../broken.tar');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('The archive holds no image that can be used');
+  });
+});
