@@ -50,7 +50,8 @@ describe('npm start', () => {
       env: environment,
     });
     if (command.startsWith('curl')) expect(stdout).toBe('Hello, Ada!');
-    if (command.includes('hearth invoke')) expect(stdout).toContain('"be":2');
+    if (command.includes('--async')) expect(stdout).toMatch(/^[0-9a-f-]{36}$/m);
+    else if (command.includes('hearth invoke')) expect(stdout).toContain('"be":2');
     if (command.includes('logs')) expect(stdout).toContain('4 distinct words');
   });
 
