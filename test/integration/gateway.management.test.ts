@@ -182,7 +182,7 @@ describe('management', () => {
   });
 
   it('answers an unknown route, and a path that cannot be decoded, with JSON', async () => {
-    const unknown = await get('/v2/nothing');
+    const unknown = await get('/v3/nothing');
     expect(unknown.status).toBe(404);
     expect(json(unknown)).toMatchObject({ code: 'not_found', reason: 'gateway.no_route' });
     const undecodable = await get('/v1/functions/%F');

@@ -191,13 +191,20 @@ describe('the linter of roots', () => {
     ['has /proc for a link', [{ name: 'proc', type: 'symlink', linkname: '/etc' }]],
     ['has /sys for a file', [{ name: 'sys', content: '' }]],
     ['hides /dev', [{ name: '.wh.dev', content: '' }]],
-    ['hides what is in /var', [folder('var'), { name: 'var/.wh..wh..opq', content: '' }]],
+    ['has /var/task for a file', [folder('var'), { name: 'var/task', content: '' }]],
     ['has /var for a link', [{ name: 'var', type: 'symlink', linkname: '/tmp' }]],
   ])('refuses one whose upper layer %s', async (_, items) => {
     const tars = [await makeTar(mountPoints), await makeTar(items)];
     const dirs = await unpackAll(join(dir, 'store'), tars);
     await lintRoot(image, dirs.slice(0, 1));
     await expect(lintRoot(image, dirs.toReversed())).rejects.toThrow(/is not a folder/);
+  });
+
+  test('lets an image of the user be without a task folder', async () => {
+    const hidden = [folder('var'), { name: 'var/.wh..wh..opq', content: '' }];
+    const tars = [await makeTar(mountPoints), await makeTar(hidden)];
+    const dirs = await unpackAll(join(dir, 'store'), tars);
+    await expect(lintRoot(image, dirs.toReversed())).resolves.toBeUndefined();
   });
 });
 
