@@ -5,7 +5,7 @@ import { Backoff } from '../lib/backoff.ts';
 import type { ContainerMaker } from './container-maker.ts';
 import type { ContainerSandbox } from './container-sandbox.ts';
 import { wantsStem } from './stem-policy.ts';
-import type { Tokens } from './tokens.ts';
+import type { Tokens } from './pool/tokens.ts';
 
 export interface StemPoolOptions {
   readonly maker: Pick<ContainerMaker, 'make'>;

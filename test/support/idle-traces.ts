@@ -3,7 +3,7 @@ import {
   isColdAfter,
   warmTime,
   type KeepWarmCost,
-} from '../../src/containers/keep-warm-policy.ts';
+} from '../../src/containers/pool/keep-warm-policy.ts';
 
 const minuteMs = 60_000;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chooseEvictions, worth } from '../../../src/containers/eviction-policy.ts';
+import { chooseEvictions, worth } from '../../../src/containers/pool/eviction-policy.ts';
 
 const idle = fc.array(
   fc.record({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { IdleHistory } from '../../../src/containers/keep-warm-policy.ts';
+import { IdleHistory } from '../../../src/containers/pool/keep-warm-policy.ts';
 import { idleTimes, replay, traceKinds, type TraceKind } from '../../support/idle-traces.ts';
 
 const minuteMs = 60_000;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { IdleFreezer } from '../../../src/containers/idle-freezer.ts';
-import { SandboxPool } from '../../../src/containers/pool.ts';
-import { Tokens } from '../../../src/containers/tokens.ts';
+import { IdleFreezer } from '../../../src/containers/pool/idle-freezer.ts';
+import { SandboxPool } from '../../../src/containers/pool/sandbox-pool.ts';
+import { Tokens } from '../../../src/containers/pool/tokens.ts';
 import type { SandboxLease } from '../../../src/domain/pool.ts';
 import type { PreparedVersion } from '../../../src/domain/version.ts';
 import { FakeSandboxFactory, fakeVersion } from '../../support/fake-sandbox.ts';
@@ -321,6 +321,18 @@ describe('what an invocation left behind', () => {
     expect(sandbox?.isDirty).toBe(false);
     expect((await leaseOf(version)).start).toBe('thawed');
     await freezer.stop();
+  });
+
+  test('shows also when it came after the answer and the next caller is already there', async () => {
+    const version = fakeVersion({ scaling: { min: 0, max: 1 } });
+    const first = await coldLease(version);
+    first[Symbol.dispose]();
+    const [sandbox] = factory.made;
+    sandbox!.isDirty = true;
+    const second = await leaseOf(version);
+    expect(second.sandbox).toBe(sandbox);
+    expect(sandbox?.isDirty).toBe(false);
+    expect(sandbox?.isFrozen).toBe(false);
   });
 
   test('is not looked for while another invocation runs there', async () => {

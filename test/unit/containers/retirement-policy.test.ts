@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isWornOut, type Wear } from '../../../src/containers/retirement-policy.ts';
+import { isWornOut, type Wear } from '../../../src/containers/pool/retirement-policy.ts';
 
 const hourMs = 60 * 60_000;
 const fresh: Wear = {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ContainerMaker } from '../../../src/containers/container-maker.ts';
 import { StemPool } from '../../../src/containers/stem-pool.ts';
-import { Tokens } from '../../../src/containers/tokens.ts';
+import { Tokens } from '../../../src/containers/pool/tokens.ts';
 import type { PreparedImage } from '../../../src/domain/image.ts';
 import { FakeSandbox } from '../../support/fake-sandbox.ts';
 import { silentLogger } from '../../support/silent-logger.ts';

@@ -1,10 +1,10 @@
-import type { SandboxUsage } from '../domain/sandbox.ts';
+import type { SandboxUsage } from '../../domain/sandbox.ts';
 import type { IdleFreezer } from './idle-freezer.ts';
-import type { Member } from './pool-group.ts';
+import type { Member } from './group.ts';
 import { isWornOut } from './retirement-policy.ts';
 
 export interface TurnaroundOptions {
-  readonly freezer: Pick<IdleFreezer, 'idle' | 'frozen'>;
+  readonly freezer: Pick<IdleFreezer, 'idle' | 'frozen' | 'forget'>;
   /** It can be lent. */
   readonly offer: (member: Member) => void;
   /** It cannot be lent for now. */
@@ -20,10 +20,10 @@ const wearCheckEvery = 256;
  * What happens to a sandbox between two invocations. INVARIANT: nobody is lent one in which the
  * last invocation left files or processes behind.
  *
- * It is looked at when its last invocation ends, before it can be lent again (some 6 µs, after the
- * answer has gone), and once more when it has been frozen: what it did after its last answer shows
- * then, and after that it does nothing. Cleaning, where there is something to clean, takes a
- * millisecond or so, in which the sandbox is not to be had.
+ * It is looked at (some 6 µs) when its last invocation ends, after the answer has gone; when it has
+ * been frozen, as what it did after its answer shows then; and when it is about to be lent, as it may
+ * have done so just now. Cleaning, where there is something to clean, takes a millisecond or so, in
+ * which the sandbox is not to be had.
  */
 export class Turnaround {
   readonly #options: TurnaroundOptions;
@@ -42,6 +42,13 @@ export class Turnaround {
     this.#options.offer(member);
   }
 
+  /** May it be lent? Where not, it is withdrawn, cleaned and offered again. */
+  isFit(member: Member): boolean {
+    const isFit = member.inUse > 0 || member.sandbox.isTidy();
+    if (!isFit) void this.#tidy(member);
+    return isFit;
+  }
+
   #frozen(member: Member): void {
     const { sandbox } = member;
     const usage = sandbox.usage();
@@ -55,6 +62,7 @@ export class Turnaround {
     const { sandbox } = member;
     const { withdraw, freezer, offer, settled } = this.#options;
     withdraw(member);
+    freezer.forget(sandbox);
     const isTidy = await sandbox.tidy();
     if (sandbox.destroyed) return;
     if (!isTidy) return void sandbox.destroy('retired');

@@ -1,4 +1,4 @@
-import type { LeaseResult } from '../domain/pool.ts';
+import type { LeaseResult } from '../../domain/pool.ts';
 
 export interface Waiter {
   readonly sinceMs: number;
@@ -29,4 +29,8 @@ export function waitIn(queue: Set<Waiter>, signal: AbortSignal): Promise<LeaseRe
   signal.addEventListener('abort', abort, { once: true });
   queue.add(waiter);
   return promise;
+}
+
+export function sendAway(queue: ReadonlySet<Waiter>, error: Error): void {
+  for (const waiter of queue) waiter.reject(error);
 }

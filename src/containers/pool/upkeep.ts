@@ -1,9 +1,9 @@
-import type { Reservation } from '../domain/pool.ts';
-import type { PreparedVersion } from '../domain/version.ts';
+import type { Reservation } from '../../domain/pool.ts';
+import type { PreparedVersion } from '../../domain/version.ts';
 import { isColdAfter } from './keep-warm-policy.ts';
-import { FunctionPool, type Group, type Member } from './pool-group.ts';
+import { FunctionPool, type Group, type Member } from './group.ts';
 
-export interface PoolUpkeepOptions {
+export interface UpkeepOptions {
   readonly functions: Map<string, FunctionPool>;
   /** Starts making a sandbox that nobody has asked for. False where there is no room. */
   readonly make: (group: Group, mayEvict: boolean) => boolean;
@@ -13,11 +13,11 @@ export interface PoolUpkeepOptions {
  * Looks after what nobody asks for at the moment: lets go what has been idle for too long, makes
  * what will be asked for soon, keeps what is to be kept.
  */
-export class PoolUpkeep {
-  readonly #options: PoolUpkeepOptions;
+export class Upkeep {
+  readonly #options: UpkeepOptions;
   #reservations: ReadonlyMap<string, Reservation> | undefined;
 
-  constructor(options: PoolUpkeepOptions) {
+  constructor(options: UpkeepOptions) {
     this.#options = options;
   }
 

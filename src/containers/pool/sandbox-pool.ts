@@ -1,37 +1,29 @@
-import type { FactPublisher } from '../domain/facts.ts';
-import type { StartKind } from '../domain/invocation.ts';
+import type { FactPublisher } from '../../domain/facts.ts';
 import type {
   LeaseResult,
   Reservation,
   SandboxLease,
   SandboxLender,
   SandboxReserver,
-} from '../domain/pool.ts';
-import type { DestroyReason } from '../domain/sandbox.ts';
-import type { Service } from '../domain/service.ts';
-import type { PreparedVersion } from '../domain/version.ts';
+} from '../../domain/pool.ts';
+import type { DestroyReason } from '../../domain/sandbox.ts';
+import type { Service } from '../../domain/service.ts';
+import type { PreparedVersion } from '../../domain/version.ts';
 import { Creations } from './creations.ts';
 import type { IdleFreezer } from './idle-freezer.ts';
-import { exhausted, stopping, tooLarge, tooManyWaiters } from './pool-errors.ts';
-import {
-  capacityOf,
-  firstOf,
-  FunctionPool,
-  remove,
-  waitsSince,
-  type Group,
-  type Member,
-} from './pool-group.ts';
-import { Room } from './pool-room.ts';
-import { PoolUpkeep } from './pool-upkeep.ts';
-import { waitIn } from './pool-waiter.ts';
-import type { SandboxFactory } from './sandbox-factory.ts';
+import { Demand } from './demand.ts';
+import { stopping, tooLarge, tooManyWaiters } from './errors.ts';
+import { capacityOf, firstOf, FunctionPool, remove, type Group, type Member } from './group.ts';
+import { Room } from './room.ts';
+import { Upkeep } from './upkeep.ts';
+import { sendAway, waitIn } from './waiter.ts';
+import type { SandboxFactory } from '../sandbox-factory.ts';
 import type { Tokens } from './tokens.ts';
 import { Turnaround } from './turnaround.ts';
 
 export interface SandboxPoolOptions {
   readonly factory: SandboxFactory;
-  readonly freezer: Pick<IdleFreezer, 'idle' | 'busy' | 'frozen'>;
+  readonly freezer: Pick<IdleFreezer, 'idle' | 'busy' | 'frozen' | 'forget'>;
   readonly memory: Tokens;
   /** Processors promised to sandboxes that work; many times what there is, as few need all of it. */
   readonly cpu: Tokens;
@@ -45,16 +37,12 @@ const sweepIntervalMs = 1000;
 /** More than wait for one function are sent away at once. */
 const waitersLimit = 5000;
 
-/** Who waits for so long for room, without a sandbox of the function to hope for, is sent away. */
-const roomLimitMs = 10_000;
-
 /**
  * Lends sandboxes: the most recently used (warm, else thawed), else a new one (from a stem, else
  * cold) while the function's `max` and the node's room allow, else the next that is free.
  *
  * INVARIANT: a function never has more than `scaling.max` sandboxes, counting those being made and
  * those not wholly gone, of all its versions and for all callers.
- * INVARIANT: waiters of a function are served in the order in which they came.
  */
 export class SandboxPool implements SandboxLender, SandboxReserver, Service {
   readonly name = 'sandbox pool';
@@ -62,17 +50,16 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
   readonly #room: Room;
   readonly #creations: Creations;
   readonly #turnaround: Turnaround;
-  readonly #upkeep: PoolUpkeep;
+  readonly #upkeep: Upkeep;
+  readonly #demand: Demand;
   readonly #functions = new Map<string, FunctionPool>();
   readonly #members = new Set<Member>();
-  /** Those that wait for room, in the order in which they found none. */
-  readonly #starving = new Set<Group>();
   #isStopping = false;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: SandboxPoolOptions) {
     this.#options = options;
-    this.#upkeep = new PoolUpkeep({
+    this.#upkeep = new Upkeep({
       functions: this.#functions,
       make: (group, mayEvict) => this.#makeAhead(group, mayEvict),
     });
@@ -82,6 +69,10 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
       members: this.#members,
       isReserved: (group) => this.#upkeep.isReserved(group),
       yieldStems: (bytes) => void this.#yieldStems(bytes),
+    });
+    this.#demand = new Demand({
+      take: (group) => this.#take(group),
+      make: (group) => this.#make(group),
     });
     this.#creations = new Creations({
       factory: options.factory,
@@ -97,7 +88,7 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
       withdraw: (member) => remove(member.group.available, member),
       settled: (member, bytes) => {
         this.#room.settle(member, bytes);
-        this.#feed();
+        this.#demand.feed();
       },
     });
   }
@@ -111,7 +102,7 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
     clearInterval(this.#sweeper);
     this.#isStopping = true;
     for (const { groups } of this.#functions.values()) {
-      for (const group of groups.values()) sendAway(group, stopping());
+      for (const { waiters } of groups.values()) sendAway(waiters, stopping());
     }
     await this.#creations.stop();
     await Promise.all([...this.#members].map(({ sandbox }) => sandbox.destroy('shutdown')));
@@ -129,13 +120,13 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
     const owner = this.#functionOf(version.spec.name);
     const group = owner.group(version, caller);
     this.#upkeep.called(owner, version, caller);
-    const member = group.waiters.size === 0 ? this.#available(group) : undefined;
-    if (member && this.#wake(member)) return Promise.resolve({ lease: this.#lend(member) });
+    const lease = group.waiters.size === 0 ? this.#take(group) : 'none';
+    if (typeof lease !== 'string') return Promise.resolve({ lease });
     if (group.waiters.size >= waitersLimit) {
       return Promise.reject(tooManyWaiters(version.spec.scaling.max));
     }
     const waiting = waitIn(group.waiters, signal);
-    this.#enter(group);
+    this.#demand.enter(group);
     return waiting;
   }
 
@@ -149,11 +140,21 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
     return owner;
   }
 
-  /** The most recently used that can take one more. */
+  #take(group: Group): SandboxLease | 'none' | 'no_room' {
+    const member = this.#available(group);
+    if (!member) return 'none';
+    return this.#wake(member) ? this.#lend(member) : 'no_room';
+  }
+
+  /** The most recently used that can take one more, and is as the function expects it. */
   #available(group: Group): Member | undefined {
     if (group.owner.mustYield(group)) return undefined;
-    while (group.available.at(-1)?.sandbox.destroyed) group.available.pop();
-    return group.available.at(-1);
+    const { available } = group;
+    for (let member = available.at(-1); member; member = available.at(-1)) {
+      if (member.sandbox.destroyed) available.pop();
+      else if (this.#turnaround.isFit(member)) return member;
+    }
+    return undefined;
   }
 
   #wake(member: Member): boolean {
@@ -162,7 +163,7 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
 
   #lend(member: Member, wasMadeForIt = false): SandboxLease {
     const { sandbox, group } = member;
-    const start = this.#startOf(member, wasMadeForIt);
+    const found = this.#options.freezer.busy(sandbox) ? 'thawed' : 'warm'; // it runs from here on
     member.served += 1;
     member.inUse += 1;
     group.owner.inUse += 1;
@@ -171,20 +172,13 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
     let held = true;
     return {
       sandbox,
-      start,
+      start: wasMadeForIt ? member.start : found,
       timings: wasMadeForIt ? member.timings : {},
       [Symbol.dispose]: () => {
         if (held) this.#release(member);
         held = false;
       },
     };
-  }
-
-  /** How this lease finds the sandbox; it runs from here on. */
-  #startOf({ sandbox, start }: Member, wasMadeForIt: boolean): StartKind {
-    const wasFrozen = this.#options.freezer.busy(sandbox);
-    if (wasMadeForIt) return start;
-    return wasFrozen ? 'thawed' : 'warm';
   }
 
   #release(member: Member): void {
@@ -198,7 +192,7 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
       this.#room.rest(member);
     }
     if (!sandbox.destroyed) this.#takeBack(member);
-    this.#feed(); // there are processors, and perhaps a sandbox that may be evicted
+    this.#demand.feed(); // there are processors, and perhaps a sandbox that may be evicted
   }
 
   #takeBack(member: Member): void {
@@ -219,54 +213,22 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
   #offer(member: Member): void {
     const { group } = member;
     if (!group.available.includes(member)) group.available.push(member);
-    if (!this.#serve(group)) this.#starving.add(group);
-  }
-
-  #enter(group: Group): void {
-    if (this.#starving.has(group)) return;
-    if (this.#starving.size > 0 || !this.#advance(group)) this.#starving.add(group);
-  }
-
-  /** There may be more room than there was: for the group that has waited longest, then the next. */
-  #feed(): void {
-    for (const group of this.#starving) {
-      if (!this.#advance(group)) return; // those behind it wait too, or it might wait for ever
-      this.#starving.delete(group);
-    }
+    this.#demand.offer(group);
   }
 
   async #yieldStems(bytes: number): Promise<void> {
-    if ((await this.#options.yieldStems(bytes)) > 0) this.#feed();
+    if ((await this.#options.yieldStems(bytes)) > 0) this.#demand.feed();
   }
 
-  /** Gives the waiters what there is and starts making what they need. False for want of room. */
-  #advance(group: Group): boolean {
-    return this.#serve(group) && this.#grow(group);
-  }
-
-  #serve(group: Group): boolean {
-    for (const waiter of group.waiters) {
-      const member = this.#available(group);
-      if (!member) return true;
-      if (!this.#wake(member)) return false;
-      waiter.resolve({ lease: this.#lend(member) });
-    }
-    return true;
-  }
-
-  /** As many sandboxes as the waiters need beside those on their way. */
-  #grow(group: Group): boolean {
+  #make(group: Group): 'started' | 'at_max' | 'no_room' {
     const { owner, version } = group;
-    const needed = Math.ceil(group.waiters.size / capacityOf(version));
-    while (group.creating < needed) {
-      if (owner.size >= version.spec.scaling.max) {
-        void owner.whoMakesWayFor(group)?.sandbox.destroy('evicted');
-        return true;
-      }
-      if (!this.#room.admit(version.spec)) return false;
-      this.#creations.start(group);
+    if (owner.size >= version.spec.scaling.max) {
+      void owner.whoMakesWayFor(group)?.sandbox.destroy('evicted');
+      return 'at_max';
     }
-    return true;
+    if (!this.#room.admit(version.spec)) return 'no_room';
+    this.#creations.start(group);
+    return 'started';
   }
 
   /** A sandbox before anyone asks for it. */
@@ -291,7 +253,7 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
     if (!waiter || !this.#wake(member)) return this.#turnaround.begin(member);
     group.available.push(member);
     waiter.resolve({ lease: this.#lend(member, true) });
-    if (!this.#serve(group)) this.#starving.add(group);
+    this.#demand.offer(group);
   }
 
   /** Something that it holds is needed elsewhere: it serves those that it serves, then it goes. */
@@ -305,7 +267,7 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
     this.#members.delete(member);
     group.members.delete(member);
     remove(group.available, member);
-    this.#options.freezer.busy(sandbox);
+    this.#options.freezer.forget(sandbox);
     group.owner.size -= 1;
     this.#room.leave(member);
     this.#options.facts.publish('sandbox.destroyed', {
@@ -320,21 +282,14 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
   /** The function has a place more, and the node the room that was taken. */
   #moveOn(owner: FunctionPool): void {
     if (owner.size === 0) owner.uses = 0;
-    this.#feed();
-    for (const group of owner.hungry()) this.#enter(group);
+    this.#demand.feed();
+    for (const group of owner.hungry()) this.#demand.enter(group);
     owner.prune();
   }
 
   #sweep(): void {
-    const latest = performance.now() - roomLimitMs;
-    for (const group of this.#starving) {
-      if (group.owner.size === 0 && waitsSince(group) <= latest) sendAway(group, exhausted());
-    }
+    this.#demand.sweep();
     this.#upkeep.sweep(Date.now());
-    this.#feed();
+    this.#demand.feed();
   }
-}
-
-function sendAway(group: Group, error: Error): void {
-  for (const waiter of group.waiters) waiter.reject(error);
 }

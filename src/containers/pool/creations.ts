@@ -1,6 +1,6 @@
-import { firstOf, newMember, type Group, type Member } from './pool-group.ts';
-import type { Waiter } from './pool-waiter.ts';
-import type { SandboxFactory } from './sandbox-factory.ts';
+import { firstOf, newMember, type Group, type Member } from './group.ts';
+import type { Waiter } from './waiter.ts';
+import type { SandboxFactory } from '../sandbox-factory.ts';
 
 export interface CreationsOptions {
   readonly factory: SandboxFactory;

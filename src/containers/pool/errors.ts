@@ -1,4 +1,4 @@
-import { HostError } from '../domain/errors.ts';
+import { HostError } from '../../domain/errors.ts';
 
 export function stopping(): HostError {
   return new HostError('unavailable', 'worker.stopping', 'This node is shutting down.', {

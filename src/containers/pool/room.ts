@@ -1,6 +1,6 @@
-import type { FunctionSpec } from '../domain/function.ts';
+import type { FunctionSpec } from '../../domain/function.ts';
 import { chooseEvictions, worth } from './eviction-policy.ts';
-import type { Group, Member } from './pool-group.ts';
+import type { Group, Member } from './group.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface RoomOptions {

@@ -1,5 +1,5 @@
-import type { Sandbox } from '../domain/sandbox.ts';
-import type { Service } from '../domain/service.ts';
+import type { Sandbox } from '../../domain/sandbox.ts';
+import type { Service } from '../../domain/service.ts';
 
 /** Idle for so long, a sandbox is frozen; a busy function is called again before and never pays. */
 const freezeAfterMs = 50;
@@ -43,11 +43,16 @@ export class IdleFreezer implements Service {
 
   /** It is about to serve, or is gone. Gives whether it was frozen; then it has been thawed. */
   busy(sandbox: Sandbox): boolean {
-    this.#thawed.delete(sandbox);
-    this.#freezing.delete(sandbox);
-    const wasFrozen = this.#frozen.delete(sandbox);
+    const wasFrozen = this.forget(sandbox);
     if (wasFrozen && !sandbox.destroyed) sandbox.thaw();
     return wasFrozen;
+  }
+
+  /** Someone else sees to it from here on. Gives whether it is frozen, and it stays so. */
+  forget(sandbox: Sandbox): boolean {
+    this.#thawed.delete(sandbox);
+    this.#freezing.delete(sandbox);
+    return this.#frozen.delete(sandbox);
   }
 
   #look(): void {

@@ -1,9 +1,9 @@
-import type { PhaseTimings, StartKind } from '../domain/invocation.ts';
-import type { Sandbox } from '../domain/sandbox.ts';
-import type { PreparedVersion } from '../domain/version.ts';
+import type { PhaseTimings, StartKind } from '../../domain/invocation.ts';
+import type { Sandbox } from '../../domain/sandbox.ts';
+import type { PreparedVersion } from '../../domain/version.ts';
 import { IdleHistory } from './keep-warm-policy.ts';
-import type { Waiter } from './pool-waiter.ts';
-import type { SandboxCreation } from './sandbox-factory.ts';
+import type { Waiter } from './waiter.ts';
+import type { SandboxCreation } from '../sandbox-factory.ts';
 
 /** A sandbox in the pool. */
 export interface Member {
