@@ -5,9 +5,6 @@ import type { HostConfig } from '../config/host-config.ts';
 import type { Service } from '../domain/service.ts';
 import { lockInstance } from '../lib/instance-lock.ts';
 import { createHostLog, type HostLog } from '../telemetry/host-log.ts';
-import { createGatewayHost } from './gateway-host.ts';
-import { createWholeHost } from './whole-host.ts';
-import { createWorkerHost } from './worker-host.ts';
 
 /** How long a gateway or a worker finishes what it has begun, unless told to hurry. */
 const drainLimitMs = 30_000;
@@ -15,7 +12,10 @@ const drainLimitMs = 30_000;
 /** The same for a whole host at Ctrl-C, for all of its processes together. */
 const wholeDrainLimitMs = 4000;
 
-/** The commands that run the host, for the command line. */
+/**
+ * The commands that run the host, for the command line. Each loads what it runs by itself: the other
+ * commands, which are over in a moment, would wait most of their time for it.
+ */
 export function hostCommands(config: HostConfig): HostCommands {
   const newLog = (): HostLog =>
     createHostLog({
@@ -27,6 +27,7 @@ export function hostCommands(config: HostConfig): HostCommands {
     async gateway() {
       const log = newLog();
       await mkdir(config.dataDir, { recursive: true });
+      const { createGatewayHost } = await import('./gateway-host.ts');
       const gateway = await createGatewayHost(config, log);
       await serve(gateway, () => gateway.address, log);
     },
@@ -36,6 +37,7 @@ export function hostCommands(config: HostConfig): HostCommands {
       const log = newLog();
       await mkdir(config.dataDir, { recursive: true });
       using _lock = await lockInstance('worker', config.dataDir);
+      const { createWorkerHost } = await import('./worker-host.ts');
       await serve(await createWorkerHost(config, log), () => 'worker', log);
     },
 
@@ -47,6 +49,7 @@ async function startWholeHost(config: HostConfig, log: HostLog, step: Step): Pro
   await mkdir(config.dataDir, { recursive: true });
   const lock = await lockInstance('host', config.dataDir);
   const signals = listenForSignals();
+  const { createWholeHost } = await import('./whole-host.ts');
   const host = createWholeHost(config, log);
   const stop = async () => {
     const grace = AbortSignal.any([signals.second, AbortSignal.timeout(wholeDrainLimitMs)]);
