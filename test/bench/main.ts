@@ -10,6 +10,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   lane: () => import('./lane.ts'),
   images: () => import('./images.ts'),
   cycles: () => import('./cycles.ts'),
+  sandbox: () => import('./sandbox.ts'),
   'keep-warm': () => import('./keep-warm.ts'),
   network: () => import('./network.ts'),
   volume: () => import('./volume.ts'),

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { ContainerMaker, type MakerOrder } from '../../src/containers/container-maker.ts';
 import { OciEngine } from '../../src/containers/oci-engine.ts';
 import { findOciRuntime } from '../../src/containers/oci-runtime.ts';
+import { httpChannel } from '../../src/containers/http-channel.ts';
+import { lambdaChannel } from '../../src/containers/lambda-channel.ts';
 import { RootMounts } from '../../src/containers/root-mounts.ts';
+import type { SandboxFactoryOptions } from '../../src/containers/sandbox-factory.ts';
 import { Workspace } from '../../src/containers/workspace.ts';
 import type { IdRangeProvider } from '../../src/domain/container.ts';
 import type { ContainerEngine } from '../../src/domain/container-engine.ts';
@@ -30,12 +33,16 @@ export interface Decorations {
   readonly roots?: (real: Pick<RootMounts, 'lease'>) => Pick<RootMounts, 'lease'>;
   readonly cgroups?: (real: CgroupTree) => CgroupTree;
   readonly engine?: (real: ContainerEngine) => ContainerEngine;
+  /** Network namespaces made ahead; else none, so that what is there can be counted. */
+  readonly readyNamespaces?: number;
 }
 
 /** A worker's runtime core, put together as the host does it. */
 export interface RuntimeCore {
   readonly maker: ContainerMaker;
   readonly cgroups: CgroupTree;
+  readonly roots: RootMounts;
+  readonly channels: SandboxFactoryOptions['channels'];
   /** An order for a stem in which a shell and two children sleep. */
   readonly order: MakerOrder;
   stop(): Promise<void>;
@@ -65,7 +72,7 @@ export async function openRuntimeCore(
   const pool = new NamespacePool({
     maker: namespaces,
     dir: workspace.namespacesDir,
-    size: 0, // none is made in the background, so that what is there can be counted
+    size: decorate.readyNamespaces ?? 0,
     logger: silentLogger,
   });
   const services = new ServiceGroup('runtime core', [workspace, namespaces, pool]);
@@ -98,6 +105,8 @@ export async function openRuntimeCore(
   return {
     maker,
     cgroups,
+    roots,
+    channels: { lambda: lambdaChannel(namespaces), http: httpChannel(namespaces) },
     order: {
       image: {
         digest: `sha256:${'0'.repeat(64)}`,
