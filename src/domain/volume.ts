@@ -95,15 +95,42 @@ export interface SandboxVolumes extends AsyncDisposable {
   readonly lost: AbortSignal;
 }
 
+/** The sandbox that volumes are lent to. */
+export interface VolumeUser {
+  readonly id: SandboxId;
+  readonly ids: Pick<IdRange, 'firstId' | 'count'>;
+  /** Who its function is inside. */
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A sandbox's scratch volume on disk. Dispose it after the sandbox's last process. */
+export interface ScratchDisk extends AsyncDisposable {
+  readonly mount: ContainerMount;
+}
+
+/** Makes scratch volumes that are too large for memory. */
+export interface ScratchDisks {
+  /**
+   * An empty one of that size, which nobody else has and which is gone with the sandbox, however
+   * that or its worker ends. @throws HostError `unavailable` when the disk has no room for all of it.
+   */
+  make(
+    bytes: number,
+    sandbox: { readonly id: SandboxId; readonly ids: Pick<IdRange, 'firstId'> },
+  ): Promise<ScratchDisk>;
+}
+
 /** Lends volumes to sandboxes. */
 export interface VolumeLender {
   /**
-   * Waits a while for volumes that another has for itself. @throws HostError `unavailable` when a
+   * Waits a while for volumes that another has for itself. Whatever the function's ids are, all that
+   * functions wrote is the function's. @throws HostError `unavailable` when a
    * volume does not exist, or stays taken. Nothing is held then.
    */
   lend(
     volumes: readonly VolumeMount[],
-    sandbox: { readonly id: SandboxId; readonly ids: Pick<IdRange, 'firstId' | 'count'> },
+    sandbox: VolumeUser,
     signal: AbortSignal,
   ): Promise<SandboxVolumes>;
 }

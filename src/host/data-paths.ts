@@ -8,6 +8,7 @@ export function dataPaths(dataDir: string) {
     nodeId: join(dataDir, 'node-id'),
     images: join(dataDir, 'images'),
     volumes: join(dataDir, 'volumes'),
+    scratch: join(dataDir, 'scratch'),
     volumeSocket: join(dataDir, 'worker', 'volumes.sock'),
     logs: join(dataDir, 'logs'),
     audit: join(dataDir, 'audit'),
