@@ -98,7 +98,13 @@ export class ContainerSandboxFactory implements SandboxFactory {
     const { scratchBytes, scratchOnDisk = false } = spec;
     const mounts = planMounts(scratchOnDisk ? undefined : scratchBytes);
     const order = {
-      ...{ image, memoryBytes, cpu, mounts, volumes, runtimeClass, hasTaskFolder: false },
+      image,
+      memoryBytes,
+      cpu,
+      mounts,
+      volumes,
+      runtimeClass,
+      hasTaskFolder: false,
       ...(scratchOnDisk ? { scratchDiskBytes: scratchBytes } : {}),
     };
     if (!spec.image) return maker.make(order, signal);

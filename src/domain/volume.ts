@@ -33,6 +33,12 @@ export interface VolumeRecord extends StoredRecord {
   readonly createdAt: string;
 }
 
+/** For who names one that does not exist. */
+export const missingVolume = (name: string): string => {
+  const shown = name.slice(0, 80);
+  return `There is no volume "${shown}": make it with "hearth volume create ${shown} --size 1Gi".`;
+};
+
 export interface VolumeSnapshot {
   readonly name: string;
   /** On the disk of the host. */

@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { RecordStore } from '../domain/record-store.ts';
-import type {
-  SandboxVolumes,
-  VolumeLender,
-  VolumeMount,
-  VolumeRecord,
-  VolumeUser,
+import {
+  missingVolume,
+  type SandboxVolumes,
+  type VolumeLender,
+  type VolumeMount,
+  type VolumeRecord,
+  type VolumeUser,
 } from '../domain/volume.ts';
 import { mountIdmapped, openUserNamespace, unmount } from '../linux/index.ts';
 import { volumeMounts, type VolumeView } from './mount-plan.ts';
 import type { MountedVolumes } from './mounted-volumes.ts';
-import { noVolume } from './volume-errors.ts';
 import type { VolumeLease, VolumeLeases } from './volume-leases.ts';
 
 export interface SandboxVolumeLenderOptions {
@@ -88,8 +88,8 @@ export class SandboxVolumeLender implements VolumeLender {
   #find(name: string): VolumeRecord {
     const record = this.#options.records.get(name);
     if (record) return record;
-    const { message } = noVolume(name);
-    throw new HostError('unavailable', 'volume.not_found', message, { retryAfterMs: 5_000 });
+    const again = { retryAfterMs: 5_000 };
+    throw new HostError('unavailable', 'volume.not_found', missingVolume(name), again);
   }
 
   async #acquire(volume: VolumeMount, holder: string, signal: AbortSignal): Promise<VolumeLease> {

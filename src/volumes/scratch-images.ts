@@ -4,7 +4,7 @@ import { HostError } from '../domain/errors.ts';
 import type { ScratchDisk, ScratchDisks } from '../domain/volume.ts';
 import { exec } from '../lib/exec.ts';
 import { formatBytes } from '../lib/units.ts';
-import { attachLoop, detachLoop, mount, unmount } from '../linux/index.ts';
+import { attachLoop, detachLoop, detachLoopsUnder, mount, unmount } from '../linux/index.ts';
 import { scratchOnDisk } from './mount-plan.ts';
 
 export interface ScratchImagesOptions {
@@ -31,6 +31,7 @@ export class ScratchImages implements ScratchDisks {
     const { dir, mountsDir } = this.#options;
     await mkdir(mountsDir, { recursive: true, mode: 0o711 });
     await mkdir(dir, { recursive: true, mode: 0o700 });
+    await detachLoopsUnder(dir);
     for (const name of await readdir(dir)) await rm(join(dir, name));
   }
 
