@@ -74,7 +74,9 @@ export class ContainerSandboxFactory implements SandboxFactory {
       createMs: timings.lease,
       initMs,
     });
-    const served = network ? new NetworkedSandbox(sandbox, network) : sandbox;
+    const served = network
+      ? new NetworkedSandbox(sandbox, network, version.spec.concurrency === 1)
+      : sandbox;
     const guarded = new GuardedSandbox(served, this.#options.facts, version.outdated);
     return { sandbox: guarded, start, timings };
   }

@@ -15,6 +15,7 @@ export function dataPaths(dataDir: string) {
     durableRedis: join(dataDir, 'redis', 'durable.sock'),
     fastRedis: join(dataDir, 'redis', 'fast.sock'),
     resultJournal: join(dataDir, 'worker-results.jsonl'),
+    functionCalls: join(dataDir, 'gateway', 'calls.sock'),
     replies: join(dataDir, 'gateway', 'replies.sock'),
   };
 }

@@ -72,6 +72,7 @@ export async function createGatewayHost(
   const registry = images.registry(() => deployedRepositories(functions.list()));
   const gateway = createGateway({
     listen: config.listen,
+    functionCallsPath: paths.functionCalls,
     tls: config.tls,
     tracing,
     facts,

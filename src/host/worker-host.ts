@@ -82,6 +82,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     nodeId: node.id,
     settings: config.network,
     workspace,
+    gatewayPath: paths.functionCalls,
     facts,
     logger,
   });
