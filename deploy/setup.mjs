@@ -41,6 +41,7 @@ const hostPackages = [
 /** What the tests compare with. @type {readonly SystemPackage[]} */
 const testPackages = [
   { program: 'runc', name: 'runc' },
+  { program: 'runsc', name: 'runsc' },
   { program: 'skopeo', name: 'skopeo' },
   { program: 'umoci', name: 'umoci' },
   {

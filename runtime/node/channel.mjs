@@ -1,14 +1,15 @@
 import { connect, Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { FrameDecoder, frameHeader } from './frames.mjs';
 
-const channelDescriptor = 3;
+const variable = 'HEARTH_CHANNEL_FD';
 
 /** More output than this does not wait for the host, which keeps 1 MiB of it and says so. */
 const outputBacklogLimitBytes = 2 * 1024 * 1024;
 
 /** The bootstrap's end of the native channel. When the host's end closes, the process exits. */
 export class Channel {
-  #socket = openSocket(channelDescriptor);
+  #socket = openSocket(takeDescriptor());
   #isCorked = false;
 
   /** @param {(type: number, payload: Buffer) => void} onFrame */
@@ -61,6 +62,14 @@ export class Channel {
     this.#isCorked = false;
     this.#socket.uncork();
   }
+}
+
+/** No business of the function's, which has an empty standard input where the channel is that. */
+function takeDescriptor() {
+  const fd = Number(process.env[variable]);
+  delete process.env[variable];
+  if (fd === 0) Object.defineProperty(process, 'stdin', { value: Readable.from([]) });
+  return fd;
 }
 
 /**

@@ -1,4 +1,4 @@
-"""Run by `python3 -I /usr/lib/hearth`; descriptor 3 is the host."""
+"""Run by `python3 -I /usr/lib/hearth`; descriptor HEARTH_CHANNEL_FD is the host."""
 
 from hearth_runtime.bootstrap import main
 

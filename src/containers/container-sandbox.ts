@@ -248,15 +248,20 @@ export class ContainerSandbox implements Sandbox {
 
   /** Undefined where a process ends at just that moment: then the sandbox soon does. */
   #watch(): Tidiness | undefined {
+    const { container, scratch } = this.#parts;
+    if (container.hasOwnKernel) return undefined;
     try {
-      return new Tidiness(this.#parts.container, this.#parts.scratch);
+      return new Tidiness(container, scratch);
     } catch {
       return undefined;
     }
   }
 
   isTidy(): boolean {
-    return !this.#ended && (this.#tidiness?.isTidy ?? false);
+    if (this.#ended) return false;
+    // Nobody can look behind a kernel of its own: it is known to be clean until it serves somebody.
+    const isUntouched = this.#parts.container.hasOwnKernel && this.#invocations === 0;
+    return this.#tidiness?.isTidy ?? isUntouched;
   }
 
   async tidy(): Promise<boolean> {

@@ -54,6 +54,10 @@ export class OciContainer implements Container {
     this.#life = new ContainerLife(parts.id);
   }
 
+  get hasOwnKernel(): boolean {
+    return this.#parts.runtime.hasOwnKernel;
+  }
+
   get state(): ContainerState {
     return this.#life.state;
   }

@@ -42,7 +42,9 @@ export class OciEngine implements ContainerEngine {
     undo.defer(() => cgroup.remove());
     const spec = ociSpec({
       ...order,
+      env: [...order.env, `HEARTH_CHANNEL_FD=${runtime.channelDescriptor}`],
       profile: { ...profile, rlimits: clampRlimits(profile.rlimits, hardLimit) },
+      remountsRoot: runtime.remountsRoot,
       ...(runtime.needsCgroupsPath ? { cgroupsPath: `${cgroupsPath}/${id}` } : {}),
     });
     await writeFile(join(bundleDir, 'config.json'), JSON.stringify(spec), { mode: 0o600 });

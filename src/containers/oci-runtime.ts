@@ -29,13 +29,29 @@ export interface RunningRuntime {
  * lives as long as its container and its exit status tells how that ended: everything else is done
  * on the cgroup, which is ours.
  */
-export interface OciRuntime {
+export interface OciRuntime extends RuntimeTraits {
   readonly name: string;
   readonly version: string;
-  /** Does the spec have to name the cgroup? crun leaves it alone, runc cannot. */
-  readonly needsCgroupsPath: boolean;
   run(options: RunOptions): RunningRuntime;
 }
+
+/** In what OCI runtimes differ. */
+interface RuntimeTraits {
+  /** Does the spec have to name the cgroup? crun leaves it alone, runc cannot. */
+  readonly needsCgroupsPath: boolean;
+  /** Where a container finds its end of the channel. */
+  readonly channelDescriptor: ChannelDescriptor;
+  /**
+   * Can it make the root read-only once more? gVisor would have to keep flags of its mount that it
+   * does not know of. Roots are read-only mounts, so that nothing depends on it.
+   */
+  readonly remountsRoot: boolean;
+  /** See `Container.hasOwnKernel`. */
+  readonly hasOwnKernel: boolean;
+}
+
+/** 3, or standard input for a runtime that hands on nothing more than the standard streams. */
+export type ChannelDescriptor = 3 | 0;
 
 /**
  * Enters the cgroups, then becomes the OCI runtime: so the container is born in them and the
@@ -45,24 +61,53 @@ export interface OciRuntime {
 const enterCgroups =
   'n=$1; shift; while [ $n -gt 0 ]; do echo $$ > "$1" || exit 126; shift; n=$((n-1)); done; exec "$@"';
 
+/** The channel comes in as descriptor 3. */
+const scripts: Readonly<Record<ChannelDescriptor, string>> = {
+  3: enterCgroups,
+  0: `${enterCgroups} <&3 3<&-`,
+};
+
 /** How one kind of OCI runtime wants to be called. */
 interface Dialect {
+  readonly traits: RuntimeTraits;
   readonly globalArgs: readonly string[];
   readonly runArgs: readonly string[];
-  readonly needsCgroupsPath: boolean;
 }
 
 const dialects: Readonly<Record<string, Dialect>> = {
   crun: {
     globalArgs: ['--cgroup-manager=disabled'],
     runArgs: ['--preserve-fds=1'],
-    needsCgroupsPath: false,
+    traits: {
+      needsCgroupsPath: false,
+      channelDescriptor: 3,
+      remountsRoot: true,
+      hasOwnKernel: false,
+    },
   },
   runc: {
     globalArgs: [],
     // Keeps the state on exit, or it would remove the cgroup before its counters are read.
     runArgs: ['--keep', '--preserve-fds=1'],
-    needsCgroupsPath: true,
+    traits: {
+      needsCgroupsPath: true,
+      channelDescriptor: 3,
+      remountsRoot: true,
+      hasOwnKernel: false,
+    },
+  },
+  runsc: {
+    // Only loopback, which is gVisor's own: its way to a network of the host's needs more rights
+    // there. No overlay, so that nothing is written beside the root. The profile's system calls are
+    // left to gVisor: its filter would answer EPERM where a C library has to read ENOSYS (clone3).
+    globalArgs: ['--ignore-cgroups', '--network=none', '--overlay2=none'],
+    runArgs: [],
+    traits: {
+      needsCgroupsPath: false,
+      channelDescriptor: 0,
+      remountsRoot: false,
+      hasOwnKernel: true,
+    },
   },
 };
 
@@ -111,10 +156,11 @@ export async function openRuntimeClasses(
 export async function openOciRuntime(program: string): Promise<OciRuntime> {
   const { stdout } = await exec(program, ['--version'], { timeoutMs: 5000 });
   const [, name = 'unknown', version = 'unknown'] = /^(\S+) version (\S+)/.exec(stdout) ?? [];
-  const { needsCgroupsPath } = dialectOf(name);
+  const { traits } = dialectOf(name);
+  const script = scripts[traits.channelDescriptor];
   const run = (options: RunOptions) =>
-    spawnRuntime([program, ...runtimeArgs(name, options)], options);
-  return { name, version, needsCgroupsPath, run };
+    spawnRuntime(script, [program, ...runtimeArgs(name, options)], options);
+  return { name, version, ...traits, run };
 }
 
 function dialectOf(kind: string): Dialect {
@@ -127,11 +173,15 @@ function dialectOf(kind: string): Dialect {
   );
 }
 
-function spawnRuntime(command: readonly string[], options: RunOptions): RunningRuntime {
+function spawnRuntime(
+  script: string,
+  command: readonly string[],
+  options: RunOptions,
+): RunningRuntime {
   const files = options.cgroupProcsFiles;
   const child = spawnProcess(
     '/bin/sh',
-    ['-c', enterCgroups, 'enter-cgroups', String(files.length), ...files, ...command],
+    ['-c', script, 'enter-cgroups', String(files.length), ...files, ...command],
     {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       // Where it mounts its own binary, read-only, while it starts (CVE-2019-5736); else in /tmp,

@@ -6,6 +6,8 @@ import { HostError } from '../domain/errors.ts';
 export type OciSpecOptions = Omit<ContainerOrder, 'id' | 'limits' | 'runtimeClass'> & {
   /** For a runtime that insists on a cgroup of its own: the one that it shall find made. */
   readonly cgroupsPath?: string;
+  /** False: the runtime shall leave the root as it is mounted. */
+  readonly remountsRoot?: boolean;
 };
 
 const ownNamespaces = ['pid', 'ipc', 'uts', 'mount', 'cgroup', 'user'] as const;
@@ -37,7 +39,7 @@ export function ociSpec(options: OciSpecOptions) {
       noNewPrivileges: true,
       rlimits: profile.rlimits,
     },
-    root: { path: options.rootDir, readonly: true },
+    root: { path: options.rootDir, readonly: options.remountsRoot ?? true },
     hostname: 'sandbox',
     mounts: [...options.mounts, ...taskMounts(options.taskDir)],
     linux: {

@@ -12,13 +12,10 @@ const pollLimitMs = 1000;
 /** Killing lets the rest run for a moment, in which it may start another: it has so many tries. */
 const roundsLimit = 3;
 
-/** Volumes of its own that a container may write to: in memory, or /tmp on disk. */
+/** Volumes in memory that a container may write to. */
 export function scratchPaths(mounts: ContainerOrder['mounts']): readonly string[] {
   return mounts
-    .filter(
-      ({ destination, type, options }) =>
-        destination === '/tmp' || (type === 'tmpfs' && options.includes('mode=1777')),
-    )
+    .filter(({ type, options }) => type === 'tmpfs' && options.includes('mode=1777'))
     .map(({ destination }) => destination);
 }
 

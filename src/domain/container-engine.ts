@@ -35,6 +35,12 @@ export interface Container {
   readonly id: SandboxId;
   readonly state: ContainerState;
   /**
+   * Its OCI runtime puts a kernel of its own between it and this machine's (gVisor, virtual machines).
+   * Its limits hold all the same; its processes, its volumes in memory and its network cannot be
+   * seen or reached from outside.
+   */
+  readonly hasOwnKernel: boolean;
+  /**
    * Settles when its first process has ended, and with it the OCI runtime that watches it, or when
    * it was killed before its start. Never rejects: one that did not start exits with 127.
    */
@@ -99,7 +105,7 @@ export interface ContainerLimits {
 }
 
 export interface ContainerStreams {
-  /** Descriptor 3 of the container: one end of a socket pair. */
+  /** The other end of the container's descriptor HEARTH_CHANNEL_FD, which is in its environment. */
   readonly channel: Duplex;
   readonly stdout: Readable;
   readonly stderr: Readable;

@@ -8,6 +8,8 @@ export interface NodeInfo {
   readonly memoryBytes: number;
   /** Names of the further OCI runtimes that it has. */
   readonly runtimeClasses?: readonly string[];
+  /** Those of them whose containers have a kernel, and so a network, of their own. */
+  readonly ownKernelClasses?: readonly string[];
   /** ISO 8601. */
   readonly startedAt: string;
 }

@@ -1,9 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { defaultScratchBytes } from '../config/function/scratch.ts';
+import { defaultScratchBytes } from '../config/function/resources.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { OciEngine } from '../containers/oci-engine.ts';
 import { httpChannel } from '../containers/http-channel.ts';
-import { findOciRuntime, openRuntimeClasses } from '../containers/oci-runtime.ts';
+import { findOciRuntime, openRuntimeClasses, type OciRuntime } from '../containers/oci-runtime.ts';
 import { IdleFreezer } from '../containers/pool/idle-freezer.ts';
 import { lambdaChannel } from '../containers/lambda-channel.ts';
 import { Leftovers } from '../containers/leftovers.ts';
@@ -68,7 +68,8 @@ const sandboxMemoryShare = 0.75;
  */
 export async function createWorkerHost(config: HostConfig, logger: Logger): Promise<Service> {
   const paths = dataPaths(config.dataDir);
-  const node = await nodeInfo(config);
+  const classes = await openRuntimeClasses(config.runtimeClasses);
+  const node = await nodeInfo(config, classes);
   const facts = new FactBus();
   facts.subscribe(logFacts(logger));
   const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
@@ -82,7 +83,6 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     nodeId: node.id,
     settings: config.network,
     workspace,
-    gatewayPath: paths.functionCalls,
     facts,
     logger,
   });
@@ -92,7 +92,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const roots = new RootMounts(workspace.rootsDir);
   const engine = new OciEngine({
     runtime: await findOciRuntime(config.ociRuntime),
-    classes: await openRuntimeClasses(config.runtimeClasses),
+    classes,
     cgroups,
     cgroupsPath,
     bundlesDir: workspace.bundlesDir,
@@ -107,7 +107,6 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     idRanges,
     dir: paths.volumes,
     operatorsDir: config.volumeDir,
-    scratchDir: paths.scratch,
     mountsDir: workspace.volumesDir,
     socketPath: paths.volumeSocket,
     uid: profile.uid,
@@ -117,7 +116,6 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     profile,
     idRanges,
     volumes: volumes.lender,
-    scratchDisks: volumes.scratchDisks,
     network: network.provider,
     roots,
     tasksDir: workspace.tasksDir,
@@ -221,11 +219,16 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   ]);
 }
 
-async function nodeInfo(config: HostConfig): Promise<NodeInfo> {
+async function nodeInfo(
+  config: HostConfig,
+  classes: ReadonlyMap<string, OciRuntime>,
+): Promise<NodeInfo> {
+  const names = [...classes.keys()];
   return {
     id: await ensureNodeId(dataPaths(config.dataDir).nodeId),
     hostname: config.hostname,
-    runtimeClasses: Object.keys(config.runtimeClasses),
+    runtimeClasses: names,
+    ownKernelClasses: names.filter((name) => classes.get(name)?.hasOwnKernel),
     memoryBytes: config.memoryBytes ?? Math.floor(totalmem() * sandboxMemoryShare),
     startedAt: new Date().toISOString(),
   };

@@ -1,5 +1,4 @@
 import type { FactPublisher } from '../domain/facts.ts';
-import type { Service } from '../domain/service.ts';
 import { Repeating } from '../lib/repeating.ts';
 import { formatIp } from '../lib/ip-range.ts';
 
@@ -17,25 +16,27 @@ export interface Denial {
   readonly port: number;
 }
 
+export interface DenialSource {
+  /** Keys of the packet filter's sets of refusals since the last time, of both families. */
+  readonly take: () => readonly Buffer[];
+  /** Whose interface it is. */
+  readonly functionOf: (link: string) => string | undefined;
+}
+
 /** Tells what functions tried to reach and were refused: each target once in a while. */
-export class DenialLog implements Service {
-  readonly name = 'log of denials';
+export class DenialLog {
   readonly #facts: FactPublisher;
+  readonly #source: DenialSource;
   readonly #seen = new Map<string, Denial>();
   readonly #reading: Repeating;
-  #collect: () => void = () => {};
 
-  constructor(facts: FactPublisher) {
+  constructor(facts: FactPublisher, source: DenialSource) {
     this.#facts = facts;
+    this.#source = source;
     this.#reading = new Repeating(intervalMs, async () => this.tell());
   }
 
-  /** Before each telling, whoever has seen refusals of its own notes them. */
-  collectFrom(collect: () => void): void {
-    this.#collect = collect;
-  }
-
-  async start(): Promise<void> {
+  start(): void {
     this.#reading.start();
   }
 
@@ -44,23 +45,25 @@ export class DenialLog implements Service {
     this.tell();
   }
 
+  /** Of what is not the packet filter's. */
   note(denial: Denial): void {
     if (this.#seen.size >= factsLimit) return;
     this.#seen.set(Object.values(denial).join(' '), denial);
   }
 
   tell(): void {
-    this.#collect();
+    for (const key of this.#source.take()) {
+      const { link, ...target } = readKey(key);
+      const functionName = this.#source.functionOf(link);
+      if (functionName !== undefined) this.note({ functionName, ...target });
+    }
     for (const denial of this.#seen.values()) this.#facts.publish('policy.denied', denial);
     this.#seen.clear();
   }
 }
 
-/**
- * A key of the packet filter's sets of refusals: interface, address, protocol and port, each padded
- * to a multiple of 4 bytes.
- */
-export function readDenial(key: Buffer): Omit<Denial, 'functionName'> & { readonly link: string } {
+/** Interface, address, protocol and port, each padded to a multiple of 4 bytes. */
+function readKey(key: Buffer): Omit<Denial, 'functionName'> & { readonly link: string } {
   const link = key.subarray(0, 16).toString().replace(/\0+$/, '');
   const addressBytes = key.length - 16 - 8;
   const address = key.subarray(16, 16 + addressBytes);

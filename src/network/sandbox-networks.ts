@@ -1,77 +1,43 @@
-import type {
-  CallContext,
-  NamespaceSockets,
-  NetworkLease,
-  NetworkProvider,
-  NetworkSpec,
-} from '../domain/network.ts';
-import { CallsDoor, callsAddress } from './calls-door.ts';
-import { callsZone } from './dns/calls-zone.ts';
-import { needsLink, needsNames } from './egress-policy.ts';
+import type { NetworkLease, NetworkProvider, NetworkSpec } from '../domain/network.ts';
 import type { Egress, EgressLink } from './egress.ts';
 import type { NamespaceLease, NamespacePool } from './namespace-pool.ts';
-import type { SandboxNames } from './sandbox-names.ts';
-
-export interface SandboxNetworksOptions {
-  readonly pool: Pick<NamespacePool, 'lease'>;
-  readonly egress: Pick<Egress, 'connect'>;
-  readonly names: Pick<SandboxNames, 'serve' | 'refusing'>;
-  readonly sockets: Pick<NamespaceSockets, 'listenIn'>;
-  /** A Unix socket: where the gateway takes calls of functions. */
-  readonly gatewayPath: string;
-}
 
 /** Namespaces for sandboxes, which can be connected later: at first nobody knows to what. */
 export class SandboxNetworks implements NetworkProvider {
-  readonly #options: SandboxNetworksOptions;
+  readonly #pool: Pick<NamespacePool, 'lease'>;
+  readonly #egress: Pick<Egress, 'connect'>;
 
-  constructor(options: SandboxNetworksOptions) {
-    this.#options = options;
+  constructor(pool: Pick<NamespacePool, 'lease'>, egress: Pick<Egress, 'connect'>) {
+    this.#pool = pool;
+    this.#egress = egress;
   }
 
   async lease(): Promise<NetworkLease> {
-    return new SandboxNetwork(await this.#options.pool.lease(), this.#options);
+    return new SandboxNetwork(await this.#pool.lease(), this.#egress);
   }
 }
 
 class SandboxNetwork implements NetworkLease {
   readonly path: string;
   readonly #namespace: NamespaceLease;
-  readonly #options: SandboxNetworksOptions;
+  readonly #egress: Pick<Egress, 'connect'>;
   #link: EgressLink | undefined;
-  #door: CallsDoor | undefined;
-  #names: AsyncDisposable | undefined;
-  #isOpen = false;
 
-  constructor(namespace: NamespaceLease, options: SandboxNetworksOptions) {
+  constructor(namespace: NamespaceLease, egress: Pick<Egress, 'connect'>) {
     this.path = namespace.path;
     this.#namespace = namespace;
-    this.#options = options;
+    this.#egress = egress;
   }
 
-  /** What was set up before a failure goes with the lease. */
   async connect(network: NetworkSpec, functionName: string): Promise<void> {
-    const { egress, names } = this.#options;
-    const { calls = [] } = network;
-    const onRefused = names.refusing(functionName);
-    if (calls.length > 0) this.#door = await this.#openDoor(functionName, calls);
-    if (needsLink(network)) {
-      this.#link = await egress.connect(this.path, network, functionName, onRefused);
-    }
-    if (!needsNames(network)) return;
-    const zones = [callsZone(calls, onRefused), ...(this.#link?.zones ?? [])];
-    this.#names = await names.serve(this.path, functionName, zones, () => this.#isOpen);
+    this.#link = await this.#egress.connect(this.path, network, functionName);
   }
 
-  open(context: CallContext = { depth: 0 }): void {
+  open(): void {
     this.#link?.open();
-    this.#door?.open(context);
-    this.#isOpen = true;
   }
 
   close(): void {
-    this.#isOpen = false;
-    this.#door?.close();
     this.#link?.close();
   }
 
@@ -79,16 +45,6 @@ class SandboxNetwork implements NetworkLease {
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await this.#namespace[Symbol.asyncDispose]();
-    await this.#names?.[Symbol.asyncDispose]();
-    await this.#door?.[Symbol.asyncDispose]();
     await this.#link?.[Symbol.asyncDispose]();
-  }
-
-  async #openDoor(functionName: string, calls: readonly string[]): Promise<CallsDoor> {
-    const { sockets, gatewayPath } = this.#options;
-    const { host, port } = callsAddress;
-    const door = new CallsDoor(gatewayPath, { functionName, calls });
-    await door.listen(await sockets.listenIn(this.path, port, host));
-    return door;
   }
 }

@@ -6,11 +6,11 @@ const scripts: Readonly<Record<Program, string>> = {
   sleep: 'sleep 600',
   'exit 3': 'exit 3',
   'say hello': 'echo hello',
-  echo: 'cat <&3 >&3',
+  echo: 'cat <&$HEARTH_CHANNEL_FD >&$HEARTH_CHANNEL_FD',
   'eat memory': 'tail /dev/zero; exit 1',
 };
 
-for (const name of ['crun', 'runc'] as const) {
+for (const name of ['crun', 'runc', 'runsc'] as const) {
   containerEngineContract(name, async () => {
     const opened = await openTestEngine(name);
     return {

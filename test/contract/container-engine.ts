@@ -23,7 +23,7 @@ export interface ContainerEngineFixture {
 }
 
 const mib = 1024 * 1024;
-const limits = { memoryBytes: 32 * mib, cpu: 1, pids: 32 };
+const limits = { memoryBytes: 32 * mib, cpu: 1, pids: 128 };
 const conflict = expect.objectContaining({ code: 'conflict' });
 
 /** What every ContainerEngine promises (src/domain/container-engine.ts). */
@@ -178,7 +178,7 @@ export function containerEngineContract(
 
     it('changes the limits of one that runs, and of none that has stopped', async () => {
       const { container } = await echoing();
-      const wider = { memoryBytes: 64 * mib, cpu: 2, pids: 64 };
+      const wider = { memoryBytes: 64 * mib, cpu: 2, pids: 192 };
       container.update(wider);
       expect(container.inspect().limits).toEqual(wider);
       container.update(limits);

@@ -74,6 +74,7 @@ export class FakeEngine implements ContainerEngine {
 export class FakeContainer implements Container {
   readonly id: string;
   readonly ended: Promise<ContainerEnd>;
+  readonly hasOwnKernel = false;
   readonly #life: ContainerLife;
   readonly #program: FakeProgram;
   readonly #forget: () => void;

@@ -29,7 +29,6 @@ function dial(host: string, port: number, localAddress?: string): Promise<string
       socket.on('close', () => say('broken'));
     });
     socket.on('error', (error) => resolve(codeOf(error)));
-    socket.on('end', () => resolve('ended'));
   });
 }
 

@@ -52,7 +52,7 @@ export class StartedBootstrap implements AsyncDisposable {
   constructor([program = '', ...args]: readonly string[] = nodeCommand) {
     this.#child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      env: { PATH: '/usr/bin', LEAKED: 'from the host' },
+      env: { PATH: '/usr/bin', LEAKED: 'from the host', HEARTH_CHANNEL_FD: '3' },
     });
     this.#channel = this.#child.stdio[3] as Socket;
     this.exited = once(this.#child, 'exit').then(([code]) => code as number | null);

@@ -3,7 +3,9 @@ import type { FunctionSpec } from '../../domain/function.ts';
 import { timeoutLimitMs } from '../../domain/limits.ts';
 import { parseBytes, parseDuration } from '../../lib/units.ts';
 import type { Problems } from './problems.ts';
-import { readScratch, scratchSchema } from './scratch.ts';
+
+/** Of a function that does not say; also that of stems, which can serve only such functions. */
+export const defaultScratchBytes = 64 * 1024 * 1024;
 
 /** What one sandbox of the function may have. */
 export const resourceKeys = {
@@ -35,7 +37,12 @@ export const resourceKeys = {
       description: 'Invocations that one sandbox serves at once.',
     }),
   ),
-  scratch: Type.Optional(scratchSchema),
+  scratch: Type.Optional(
+    Type.String({
+      default: '64Mi',
+      description: 'Size of /tmp, 1Mi to 10Gi; what is in it counts as memory.',
+    }),
+  ),
 };
 
 const schema = Type.Object(resourceKeys);
@@ -43,20 +50,17 @@ const schema = Type.Object(resourceKeys);
 export function readResources(
   config: Static<typeof schema>,
   problems: Problems,
-): Pick<
-  FunctionSpec,
-  'memoryBytes' | 'cpu' | 'timeoutMs' | 'concurrency' | 'scratchBytes' | 'scratchOnDisk'
-> {
+): Pick<FunctionSpec, 'memoryBytes' | 'cpu' | 'timeoutMs' | 'concurrency' | 'scratchBytes'> {
   const { memory = '128Mi', cpu = 1, timeout = '30s', concurrency = 1, scratch } = config;
-  const memoryBytes = problems.quantity('memory', memory, parseBytes, ['64Mi', '32Gi']);
+  const scratchText = scratch ?? String(defaultScratchBytes);
   return {
-    memoryBytes,
+    memoryBytes: problems.quantity('memory', memory, parseBytes, ['64Mi', '32Gi']),
     cpu,
     timeoutMs: problems.quantity('timeout', timeout, parseDuration, [
       '100ms',
       `${timeoutLimitMs}ms`,
     ]),
     concurrency,
-    ...readScratch(scratch, memoryBytes, problems),
+    scratchBytes: problems.quantity('scratch', scratchText, parseBytes, ['1Mi', '10Gi']),
   };
 }

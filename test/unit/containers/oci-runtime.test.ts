@@ -16,6 +16,12 @@ describe('the arguments of an OCI runtime', () => {
     );
   });
 
+  test('give gVisor no network but its own', () => {
+    expect(runtimeArgs('runsc', options).join(' ')).toBe(
+      '--ignore-cgroups --network=none --overlay2=none --root /b/state run --bundle /b one',
+    );
+  });
+
   test('are not known for what is no OCI runtime', () => {
     expect(() => runtimeArgs('bash', options)).toThrow(/crun, runc/);
   });

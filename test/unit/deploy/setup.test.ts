@@ -40,6 +40,7 @@ describe('what is missing', () => {
   test('is more for the tests', () => {
     const packages = [
       'runc',
+      'runsc',
       'skopeo',
       'umoci',
       'python3-prometheus-client',
