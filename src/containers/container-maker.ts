@@ -8,7 +8,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { NetworkProvider } from '../domain/network.ts';
 import type { ChannelKind } from '../domain/sandbox-channel.ts';
 import type { NodeSandboxes } from '../domain/sandbox-view.ts';
-import type { VolumeLender, VolumeMount } from '../domain/volume.ts';
+import type { ScratchDisks, VolumeLender, VolumeMount } from '../domain/volume.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
 import type { ImageProgram } from './image-program.ts';
 import { nativeChannel } from './native-channel.ts';
@@ -22,6 +22,7 @@ export interface ContainerMakerOptions {
   readonly idRanges: IdRangeProvider;
   readonly network: NetworkProvider;
   readonly volumes: VolumeLender;
+  readonly scratchDisks: ScratchDisks;
   readonly roots: Pick<RootMounts, 'lease'>;
   /** Where folders for the code of stems are made. */
   readonly tasksDir: string;
@@ -39,6 +40,8 @@ export interface MakerOrder {
   /** How to talk with what runs in it; `native` where it is left out. */
   readonly channel?: ChannelKind;
   readonly volumes: readonly VolumeMount[];
+  /** Of a scratch volume on disk; without it, `mounts` has one. */
+  readonly scratchDiskBytes?: number;
   readonly runtimeClass?: string | undefined;
   /** The function is not known yet: its code will be put into the running container. */
   readonly hasTaskFolder: boolean;
@@ -62,7 +65,13 @@ export class ContainerMaker {
     const id = randomUUID();
     await using stack = new AsyncDisposableStack();
     const ids = stack.use(this.#options.idRanges.lease());
-    const volumes = stack.use(await this.#options.volumes.lend(order.volumes, { id, ids }, signal));
+    const user = { id, ids, uid: program.uid, gid: program.gid };
+    const volumes = stack.use(await this.#options.volumes.lend(order.volumes, user, signal));
+    const mounts = [...order.mounts];
+    if (order.scratchDiskBytes !== undefined) {
+      const made = await this.#options.scratchDisks.make(order.scratchDiskBytes, user);
+      mounts.push(stack.use(made).mount);
+    }
     const network = stack.use(await this.#options.network.lease());
     const channel = stack.use(await (order.channel ?? nativeChannel).prepare(network.path));
     const mountPoints = order.volumes.map(({ mount }) => mount);
@@ -78,7 +87,7 @@ export class ContainerMaker {
       args: program.args,
       env: program.env,
       workingDir: image.workingDir,
-      mounts: [...order.mounts, ...volumes.mounts],
+      mounts: [...mounts, ...volumes.mounts],
       profile: { ...profile, uid: program.uid, gid: program.gid },
       ids,
       networkNamespacePath: network.path,
@@ -94,7 +103,7 @@ export class ContainerMaker {
       taskFolder,
       pids: profile.pids,
       volumes,
-      scratch: scratchPaths(order.mounts),
+      scratch: scratchPaths(mounts),
       resources: stack.move(),
       onStrayLine: (line, functionName) => {
         if (functionName !== undefined) logs.append({ ...line, functionName });

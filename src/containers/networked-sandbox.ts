@@ -1,6 +1,7 @@
 import type { SandboxId } from '../domain/ids.ts';
 import type { InvocationRequest } from '../domain/invocation.ts';
-import type { NetworkLease } from '../domain/network.ts';
+import type { CallContext, NetworkLease } from '../domain/network.ts';
+import { parseTraceparent } from '../domain/trace.ts';
 import type {
   DestroyReason,
   ResponseListener,
@@ -18,10 +19,15 @@ export class NetworkedSandbox implements Sandbox {
   readonly gone: Promise<DestroyReason>;
   readonly #sandbox: Sandbox;
   readonly #network: Pick<NetworkLease, 'open' | 'close'>;
+  readonly #servesOne: boolean;
   #running = 0;
 
-  /** It may be open already, for the handler to be loaded. */
-  constructor(sandbox: Sandbox, network: Pick<NetworkLease, 'open' | 'close'>) {
+  /**
+   * It may be open already, for the handler to be loaded. `servesOne`: never several invocations
+   * at once, so that what it does belongs to the one.
+   */
+  constructor(sandbox: Sandbox, network: Pick<NetworkLease, 'open' | 'close'>, servesOne: boolean) {
+    this.#servesOne = servesOne;
     this.id = sandbox.id;
     this.gone = sandbox.gone;
     this.#sandbox = sandbox;
@@ -42,7 +48,7 @@ export class NetworkedSandbox implements Sandbox {
 
   invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation {
     try {
-      this.#network.open();
+      this.#network.open(this.#contextOf(request));
     } catch {
       // Its rules are gone. They are loaded anew for the next sandbox; this one is of no use.
       void this.#sandbox.destroy('crashed');
@@ -82,5 +88,10 @@ export class NetworkedSandbox implements Sandbox {
   destroy(reason: DestroyReason): Promise<void> {
     this.#network.close();
     return this.#sandbox.destroy(reason);
+  }
+
+  #contextOf({ head: { headers, callDepth: depth = 0 } }: InvocationRequest): CallContext {
+    const traceparent = headers.find(([name]) => name === 'traceparent')?.[1] ?? '';
+    return this.#servesOne && parseTraceparent(traceparent) ? { depth, traceparent } : { depth };
   }
 }

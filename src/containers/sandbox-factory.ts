@@ -74,7 +74,9 @@ export class ContainerSandboxFactory implements SandboxFactory {
       createMs: timings.lease,
       initMs,
     });
-    const served = network ? new NetworkedSandbox(sandbox, network) : sandbox;
+    const served = network
+      ? new NetworkedSandbox(sandbox, network, version.spec.concurrency === 1)
+      : sandbox;
     const guarded = new GuardedSandbox(served, this.#options.facts, version.outdated);
     return { sandbox: guarded, start, timings };
   }
@@ -84,6 +86,7 @@ export class ContainerSandboxFactory implements SandboxFactory {
     // Who made a stem, and what is mounted in it, cannot be changed any more.
     const fits =
       spec.scratchBytes === stemScratchBytes &&
+      !spec.scratchOnDisk &&
       spec.volumes.length === 0 &&
       spec.runtimeClass === undefined &&
       spec.runtime !== 'image';
@@ -94,8 +97,18 @@ export class ContainerSandboxFactory implements SandboxFactory {
     const { spec, image } = version;
     const { memoryBytes, cpu, volumes, runtimeClass } = spec;
     const { maker, planMounts, channels } = this.#options;
-    const mounts = planMounts(spec.scratchBytes);
-    const order = { image, memoryBytes, cpu, mounts, volumes, runtimeClass, hasTaskFolder: false };
+    const { scratchBytes, scratchOnDisk = false } = spec;
+    const mounts = planMounts(scratchOnDisk ? undefined : scratchBytes);
+    const order = {
+      image,
+      memoryBytes,
+      cpu,
+      mounts,
+      volumes,
+      runtimeClass,
+      hasTaskFolder: false,
+      ...(scratchOnDisk ? { scratchDiskBytes: scratchBytes } : {}),
+    };
     if (!spec.image) return maker.make(order, signal);
     const channel = channelOf(spec.image, image);
     const program = imageProgram(version, channel);

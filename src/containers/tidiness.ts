@@ -12,10 +12,13 @@ const pollLimitMs = 1000;
 /** Killing lets the rest run for a moment, in which it may start another: it has so many tries. */
 const roundsLimit = 3;
 
-/** Volumes in memory that a container may write to. */
+/** Volumes of its own that a container may write to: in memory, or /tmp on disk. */
 export function scratchPaths(mounts: ContainerOrder['mounts']): readonly string[] {
   return mounts
-    .filter(({ type, options }) => type === 'tmpfs' && options.includes('mode=1777'))
+    .filter(
+      ({ destination, type, options }) =>
+        destination === '/tmp' || (type === 'tmpfs' && options.includes('mode=1777')),
+    )
     .map(({ destination }) => destination);
 }
 

@@ -6,8 +6,11 @@ export interface ContainerMount {
   readonly options: readonly string[];
 }
 
-/** Decides what is mounted in a sandbox besides its root. Order is the order of mounting. */
-export type MountPlanner = (scratchBytes: number) => readonly ContainerMount[];
+/**
+ * Decides what is mounted in a sandbox besides its root. Order is the order of mounting.
+ * `scratchBytes`: of a scratch volume in memory; undefined where it comes from elsewhere.
+ */
+export type MountPlanner = (scratchBytes: number | undefined) => readonly ContainerMount[];
 
 /**
  * What a container may do; fields are those of the OCI runtime specification. There are no

@@ -9,11 +9,20 @@ import type {
   StartKind,
 } from './invocation.ts';
 import type { InvocationSource } from './invocation-record.ts';
-
 import type { TraceContext } from './trace.ts';
 
+/** What a caller may ask for beside what the function's settings say. */
+export interface AsyncPreferences {
+  /** Until the first attempt; none by default. */
+  readonly delayMs?: number;
+  /** In place of that of the settings. */
+  readonly maxAgeMs?: number;
+  /** 0 (first, the default) to `priorityLimit` (last), among those of one function that wait. */
+  readonly priority?: number;
+}
+
 /** An invocation that nobody waits for: it is queued, and run once there is room for it. */
-export interface AsyncInvocation {
+export interface AsyncInvocation extends AsyncPreferences {
   /**
    * A UUID. Whoever may ask twice for the same thing uses the same id (`uuidOf` makes one of any
    * text, such as `schedule:plannedTime`): the second time nothing happens, for as long as the
@@ -31,8 +40,6 @@ export interface AsyncInvocation {
   readonly body: Uint8Array;
   /** Of the function's live version (`asyncSettingsOf`), or others where the source has its own. */
   readonly settings: AsyncSettings;
-  /** Until the first attempt; none by default. */
-  readonly delayMs?: number;
   readonly trace?: TraceContext;
   readonly replayOf?: InvocationId;
   /** How many ends of other invocations led to it, one after the other. */

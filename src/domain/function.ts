@@ -49,6 +49,8 @@ export interface FunctionSpec {
   /** An OCI runtime that the operator of the node names; absent: the node's own. */
   readonly runtimeClass?: string;
   readonly scratchBytes: number;
+  /** Absent: in memory, and counted as such. */
+  readonly scratchOnDisk?: boolean;
   readonly volumes: readonly VolumeMount[];
   /** Absent: a loopback interface and nothing else. */
   readonly network?: NetworkSpec;

@@ -79,6 +79,7 @@ export interface InvocationRecord {
   readonly trace?: TraceContext;
   /** The id of the key that called. */
   readonly caller?: string;
+  readonly priority?: number;
   readonly replayOf?: InvocationId;
   readonly hops?: number;
 }

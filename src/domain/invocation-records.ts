@@ -9,6 +9,8 @@ export interface InvocationRecords {
   body(id: InvocationId): Promise<Uint8Array | undefined>;
   /** The body of its answer, once it is done. */
   answer(id: InvocationId): Promise<Uint8Array | undefined>;
+  /** The record as it is, and at each change until it has ended or the signal aborts. */
+  changes(id: InvocationId, signal: AbortSignal): AsyncIterable<InvocationRecord>;
   /** The record as soon as it has ended; as it is when the signal aborts. */
   whenEnded(id: InvocationId, signal: AbortSignal): Promise<InvocationRecord | undefined>;
   /**

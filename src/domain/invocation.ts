@@ -17,6 +17,8 @@ export interface RequestHead {
   readonly url: string;
   readonly headers: HeaderList;
   readonly sourceIp: string;
+  /** Calls of functions by functions that led here; absent: none. */
+  readonly callDepth?: number;
   /** The jobs that the event was made of. */
   readonly queue?: QueueBatch;
 }

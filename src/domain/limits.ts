@@ -17,6 +17,9 @@ export const envLimitBytes = 4 * kib;
 
 export const timeoutLimitMs = 900_000;
 
+/** An asynchronous invocation is the sooner taken the lower its number; without one it is 0. */
+export const priorityLimit = 1000;
+
 /** From the start of the container until the handler is loaded. */
 export const initLimitMs = 10_000;
 

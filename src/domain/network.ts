@@ -10,9 +10,19 @@ export interface EgressRule {
   readonly ports: readonly [first: number, last: number];
 }
 
-/** What a function may reach over the network; both lists empty: nothing. */
+/** What leads to the calls of other functions that a sandbox makes meanwhile. */
+export interface CallContext {
+  /** W3C Trace Context; absent: no trace, or more than one. */
+  readonly traceparent?: string;
+  /** Calls of functions by functions so far. */
+  readonly depth: number;
+}
+
+/** What a function may reach over the network; where all is empty or absent: nothing. */
 export interface NetworkSpec {
   readonly egress: readonly EgressRule[];
+  /** Functions that it may call as `http://<name>.fn.internal/`; `*` in one is any text. */
+  readonly calls?: readonly string[];
 }
 
 /**
@@ -27,8 +37,11 @@ export interface NetworkLease extends AsyncDisposable {
    * closed afterwards. @throws HostError `unavailable` when it cannot be done safely.
    */
   connect(network: NetworkSpec, functionName: string): Promise<void>;
-  /** From here on its connections get through. Returns when that is so. Harmless when open. */
-  open(): void;
+  /**
+   * From here on its connections get through. Returns when that is so. When it is open already only
+   * the context changes: that of what is served now.
+   */
+  open(context?: CallContext): void;
   /**
    * Cuts all of its connections: both ends learn of it, and nothing gets through until it is
    * opened again. Harmless when closed or never connected.
@@ -42,8 +55,8 @@ export interface NetworkProvider {
 
 /** Sockets inside network namespaces, for a host that is not in them. The caller owns what it gets. */
 export interface NamespaceSockets {
-  /** The descriptor of a socket that listens on 127.0.0.1 inside. */
-  listenIn(namespacePath: string, port: number): Promise<number>;
+  /** The descriptor of a socket that listens inside, on 127.0.0.1 where no other is named. */
+  listenIn(namespacePath: string, port: number, host?: string): Promise<number>;
   /**
    * The descriptor of a socket that is connected to 127.0.0.1 inside. Never waits for who listens:
    * fails with the code ECONNREFUSED where nobody does, EALREADY where nobody takes it now.

@@ -33,6 +33,12 @@ export interface VolumeRecord extends StoredRecord {
   readonly createdAt: string;
 }
 
+/** For who names one that does not exist. */
+export const missingVolume = (name: string): string => {
+  const shown = name.slice(0, 80);
+  return `There is no volume "${shown}": make it with "hearth volume create ${shown} --size 1Gi".`;
+};
+
 export interface VolumeSnapshot {
   readonly name: string;
   /** On the disk of the host. */
@@ -95,15 +101,42 @@ export interface SandboxVolumes extends AsyncDisposable {
   readonly lost: AbortSignal;
 }
 
+/** The sandbox that volumes are lent to. */
+export interface VolumeUser {
+  readonly id: SandboxId;
+  readonly ids: Pick<IdRange, 'firstId' | 'count'>;
+  /** Who its function is inside. */
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A sandbox's scratch volume on disk. Dispose it after the sandbox's last process. */
+export interface ScratchDisk extends AsyncDisposable {
+  readonly mount: ContainerMount;
+}
+
+/** Makes scratch volumes that are too large for memory. */
+export interface ScratchDisks {
+  /**
+   * An empty one of that size, which nobody else has and which is gone with the sandbox, however
+   * that or its worker ends. @throws HostError `unavailable` when the disk has no room for all of it.
+   */
+  make(
+    bytes: number,
+    sandbox: { readonly id: SandboxId; readonly ids: Pick<IdRange, 'firstId'> },
+  ): Promise<ScratchDisk>;
+}
+
 /** Lends volumes to sandboxes. */
 export interface VolumeLender {
   /**
-   * Waits a while for volumes that another has for itself. @throws HostError `unavailable` when a
+   * Waits a while for volumes that another has for itself. Whatever the function's ids are, all that
+   * functions wrote is the function's. @throws HostError `unavailable` when a
    * volume does not exist, or stays taken. Nothing is held then.
    */
   lend(
     volumes: readonly VolumeMount[],
-    sandbox: { readonly id: SandboxId; readonly ids: Pick<IdRange, 'firstId' | 'count'> },
+    sandbox: VolumeUser,
     signal: AbortSignal,
   ): Promise<SandboxVolumes>;
 }

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { asyncSettingsOf } from '../domain/async-settings.ts';
 import { HostError } from '../domain/errors.ts';
-import type { AsyncInvoker } from '../domain/event-queue.ts';
+import type { AsyncInvoker, AsyncPreferences } from '../domain/event-queue.ts';
 import type { ClaimedKey, IdempotencyKeys, KeyClaim } from '../domain/idempotency.ts';
+import { asyncPreferences } from './async-preferences.ts';
 import type { InvocationAnswer } from './invocation-answer.ts';
 import type { AcceptedInvocation, Invocations } from './invocations.ts';
 import { KeptReply } from './kept-reply.ts';
@@ -22,9 +23,14 @@ export interface EventInvocationsOptions {
   readonly idempotency: IdempotencyKeys;
 }
 
-interface EventInvocation extends AcceptedInvocation {
+interface RequestedInvocation extends AcceptedInvocation {
   /** The version that was asked for, where one was. */
   readonly qualifier: string | undefined;
+}
+
+interface EventInvocation extends RequestedInvocation {
+  /** Undefined: the caller waits for the answer. */
+  readonly preferences: AsyncPreferences | undefined;
 }
 
 /** Explicit invokes: whether the caller waits, and whether it is the same request once more. */
@@ -37,14 +43,14 @@ export class EventInvocations {
 
   /** @throws HostError for what is not begun. */
   async start(
-    invocation: EventInvocation,
+    requested: RequestedInvocation,
     headers: IncomingHttpHeaders,
     answer: InvocationAnswer,
   ): Promise<void> {
-    const isAsync = wantsNoAnswer(headers);
+    const invocation = { ...requested, preferences: asyncPreferences(headers) };
     const key = keyOf(headers);
-    if (key !== undefined) return await this.#startOnce(invocation, key, isAsync, answer);
-    if (!isAsync) return this.#options.invocations.start(invocation, answer);
+    if (key !== undefined) return await this.#startOnce(invocation, key, answer);
+    if (!invocation.preferences) return this.#options.invocations.start(invocation, answer);
     await this.#enqueue(invocation);
     answer.accepted();
   }
@@ -52,11 +58,11 @@ export class EventInvocations {
   async #startOnce(
     invocation: EventInvocation,
     key: string,
-    isAsync: boolean,
     answer: InvocationAnswer,
   ): Promise<void> {
     const { idempotency, invocations } = this.#options;
-    const { id, version, caller = '', body } = invocation;
+    const { id, version, caller = '', body, preferences } = invocation;
+    const isAsync = preferences !== undefined;
     const { name: functionName, timeoutMs } = version.spec;
     const requestDigest = createHash('sha256')
       .update(isAsync ? 'async' : 'sync')
@@ -112,6 +118,7 @@ export class EventInvocations {
     body,
     trace,
     qualifier,
+    preferences,
   }: EventInvocation): Promise<void> {
     const { name: functionName } = version.spec;
     const settings = asyncSettingsOf(version.spec);
@@ -122,18 +129,12 @@ export class EventInvocations {
       head,
       body,
       settings,
+      ...preferences,
       ...(trace ? { trace } : {}),
       ...(caller === undefined ? {} : { caller }),
       ...(qualifier === undefined ? {} : { qualifier }),
     });
   }
-}
-
-/** RFC 7240, section 4.1; or in Lambda's words. */
-function wantsNoAnswer({ prefer = '', ...headers }: IncomingHttpHeaders): boolean {
-  const preferences = Array.isArray(prefer) ? prefer.join(',') : prefer;
-  if (/(^|[,;\s])respond-async($|[,;\s])/i.test(preferences)) return true;
-  return headers['x-amz-invocation-type'] === 'Event';
 }
 
 function keyOf(headers: IncomingHttpHeaders): string | undefined {

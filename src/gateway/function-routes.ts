@@ -71,6 +71,10 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     for (const { name, readOnly } of spec.volumes) {
       requireRight(request.principal, readOnly ? 'read' : 'deploy', name);
     }
+    // Nobody gives a function what they do not have themselves.
+    for (const called of spec.network?.calls ?? []) {
+      requireRight(request.principal, 'invoke', called);
+    }
     const options = { isStaged: request.query.staged };
     const deployed = await deployer.deploy(spec, Readable.from([request.body]), options);
     return reply.code(deployed.changed ? 201 : 200).send(deployment(deployed, baseUrl(request)));

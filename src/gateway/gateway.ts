@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +12,7 @@ import { timeoutLimitMs } from '../domain/limits.ts';
 import type { Service } from '../domain/service.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { EventInvocations } from './event-invocations.ts';
+import { FunctionCallers, calledRoute } from './function-callers.ts';
 import { Certificate, type TlsFiles } from './certificate.ts';
 import { createInvocationHandler } from './invocation-handler.ts';
 import { invocationRoute } from './invocation-route.ts';
@@ -45,6 +47,8 @@ export interface GatewayOptions
   readonly tracing: Tracing;
   readonly facts: FactPublisher;
   readonly guard: TriggerGuard;
+  /** A Unix socket for calls of functions by functions. */
+  readonly functionCallsPath: string;
   /** Port 0 takes a free one. */
   readonly listen: { readonly host: string; readonly port: number };
   /** Absent: plain HTTP. */
@@ -66,6 +70,7 @@ class HttpGateway implements Gateway {
   readonly #listen: GatewayOptions['listen'];
   readonly #app: FastifyInstance;
   readonly #certificate: Certificate | undefined;
+  readonly #functionCallers: FunctionCallers;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
 
@@ -87,11 +92,15 @@ class HttpGateway implements Gateway {
         if (route) invoke(route, request, response);
         else serveOther(request, response);
       };
-      const server = tls ? createTlsServer(serverLimits, serve) : createServer(serverLimits, serve);
-      server.maxConnections = connectionLimit;
-      server.timeout = idleTimeoutMs;
-      return server;
+      return limited(
+        tls ? createTlsServer(serverLimits, serve) : createServer(serverLimits, serve),
+      );
     };
+    this.#functionCallers = new FunctionCallers({
+      path: options.functionCallsPath,
+      newServer: (listener) => limited(createServer(serverLimits, listener)),
+      serve: (caller, request, response) => invoke(calledRoute(request), request, response, caller),
+    });
     this.#app = createManagementApp({ ...options, createServer: newServer });
   }
 
@@ -117,6 +126,7 @@ class HttpGateway implements Gateway {
         { cause },
       );
     }
+    await this.#functionCallers.start();
   }
 
   /** What is under way gets its answer until `grace` aborts; then connections are broken off. */
@@ -127,10 +137,13 @@ class HttpGateway implements Gateway {
   }
 
   async #close(grace: AbortSignal): Promise<void> {
-    const { server } = this.#app;
-    const force = () => server.closeAllConnections();
-    const closed = this.#app.close();
-    const reaper = setInterval(() => server.closeIdleConnections(), idleCheckMs);
+    const servers = [this.#app.server, this.#functionCallers.server];
+    const force = () => servers.forEach((server) => server.closeAllConnections());
+    const closed = Promise.all([this.#app.close(), closedServer(this.#functionCallers.server)]);
+    const reaper = setInterval(
+      () => servers.forEach((server) => server.closeIdleConnections()),
+      idleCheckMs,
+    );
     if (grace.aborted) force();
     grace.addEventListener('abort', force, { once: true });
     try {
@@ -141,4 +154,16 @@ class HttpGateway implements Gateway {
       grace.removeEventListener('abort', force);
     }
   }
+}
+
+function limited(server: Server): Server {
+  server.maxConnections = connectionLimit;
+  server.timeout = idleTimeoutMs;
+  return server;
+}
+
+async function closedServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  server.close();
+  await once(server, 'close');
 }

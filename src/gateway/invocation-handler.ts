@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError, toHostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
+import type { FunctionCaller } from '../domain/function-caller.ts';
 import type { FunctionStore, FunctionVersion } from '../domain/function.ts';
 import type { HttpTrigger, TriggerGuard } from '../domain/http-trigger.ts';
 import type { Logger } from '../domain/logger.ts';
@@ -10,6 +11,7 @@ import type { Authorizer } from '../domain/principal.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { identify, isPrincipal, requireRight, verified, type Caller } from './callers.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
+import { callingPrincipal } from './function-callers.ts';
 import type { EventInvocations } from './event-invocations.ts';
 import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
@@ -35,6 +37,8 @@ export type InvocationHandler = (
   route: InvocationRoute,
   request: IncomingMessage,
   response: ServerResponse,
+  /** The function that calls, where it is one: it needs no key. */
+  functionCaller?: FunctionCaller,
 ) => void;
 
 /**
@@ -58,7 +62,9 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     route: InvocationRoute,
     request: IncomingMessage,
     response: ServerResponse,
+    functionCaller: FunctionCaller | undefined,
   ): Admission | undefined {
+    const calling = functionCaller && callingPrincipal(functionCaller, route.functionName);
     if (route.trigger === 'event') {
       const caller = identifyFor(route, request);
       const record = functions.get(route.functionName);
@@ -71,6 +77,10 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     if (!version || !http) {
       throw notFound(`There is no HTTP trigger "${route.functionName.slice(0, 80)}".`);
     }
+    if (calling) {
+      requireMethod(request.method ?? '', http.methods);
+      return { version, caller: calling };
+    }
     if (answersPreflight(http, request, response)) return undefined;
     // What does not serve yet, or no longer, is not public, whatever its trigger says.
     const isForKeys = http.auth === 'key' || route.qualifier !== undefined;
@@ -79,15 +89,17 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     return { version, caller, ...(isForKeys ? {} : { trigger: http }) };
   }
 
-  return (route, request, response) => {
+  return (route, request, response, functionCaller) => {
     const id = randomUUID();
-    const trace = tracing.begin((name) => single(request.headers[name]));
+    const trace = tracing.begin(
+      (name) => single(request.headers[name]) ?? contextHeader(functionCaller, name),
+    );
     const { functionName } = route;
     const told = { id, functionName, route: routeOf(route), response, trace, ...services };
     const begin = (details: boolean) => new InvocationAnswer({ ...told, details });
     let admission: Admission | undefined;
     try {
-      admission = admit(route, request, response);
+      admission = admit(route, request, response, functionCaller);
     } catch (error) {
       return begin(false).fail(toHostError(error));
     }
@@ -107,7 +119,11 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
         if (principal) requireRight(principal, 'invoke', route.functionName);
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
-        const head = requestHead(request, route, { hidesKey: hasKey, trace });
+        const head = requestHead(request, route, {
+          hidesKey: hasKey && !functionCaller,
+          trace,
+          caller: functionCaller,
+        });
         const invocation = { id, version, head, caller: principal?.id, body, trace };
         if (route.trigger === 'http') invocations.start(invocation, answer);
         else {
@@ -125,6 +141,10 @@ const routeOf = ({ trigger, functionName }: InvocationRoute): string =>
 
 const single = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value[0] : value;
+
+/** What a function does not pass on by itself its worker knows. */
+const contextHeader = (caller: FunctionCaller | undefined, name: string): string | undefined =>
+  name === 'traceparent' ? caller?.traceparent : undefined;
 
 interface Admission {
   readonly version: FunctionVersion;

@@ -13,6 +13,7 @@ import { parseDuration } from '../lib/units.ts';
 import { logLine } from './function-views.ts';
 import { invocationDetails, shownAnswerBytes } from './invocation-record-views.ts';
 import { forSome } from './route-access.ts';
+import { EventStreams } from './server-sent-events.ts';
 
 export interface InvocationRecordRoutesOptions {
   readonly records: InvocationRecords;
@@ -46,6 +47,7 @@ export function invocationRecordRoutes(
 ): void {
   const mayInvoke = forSome('invoke');
   const mayRead = forSome('read');
+  const streams = new EventStreams(app);
 
   const view = async (record: InvocationRecord) => {
     const { bytes = Infinity } = record.response ?? {};
@@ -65,6 +67,20 @@ export function invocationRecordRoutes(
       return await view(found(record, id, principal));
     },
   );
+
+  app.get<ById>('/v1/invocations/:id/events', { config: mayInvoke }, async (request, reply) => {
+    const { id } = request.params;
+    found(await records.get(id), id, request.principal);
+    const stream = streams.open(reply);
+    try {
+      for await (const record of records.changes(id, stream.ended)) {
+        const { state: event, revision } = record;
+        stream.send({ id: `${revision}`, event, data: await view(record) });
+      }
+    } finally {
+      stream.close();
+    }
+  });
 
   app.get<ById>('/v1/invocations/:id/result', { config: mayInvoke }, async (request, reply) => {
     const { id } = request.params;

@@ -5,7 +5,18 @@ export const shownAnswerBytes = 64 * 1024;
 
 /** How the record of an asynchronous invocation looks in the API. */
 export function invocationDetails(record: InvocationRecord, answer: Uint8Array | undefined) {
-  const { id, functionName, source, state, attempts, spent, settings, failure, replayOf } = record;
+  const {
+    id,
+    functionName,
+    source,
+    state,
+    attempts,
+    spent,
+    settings,
+    failure,
+    replayOf,
+    priority,
+  } = record;
   return {
     invocationId: id,
     function: functionName,
@@ -20,6 +31,7 @@ export function invocationDetails(record: InvocationRecord, answer: Uint8Array |
     attemptsAllowed: settings.attempts,
     ...(record.throttled > 0 ? { throttled: record.throttled } : {}),
     ...(record.cancelRequested && state === 'running' ? { cancelRequested: true } : {}),
+    ...(priority ? { priority } : {}),
     ...(failure ? { failure } : {}),
     ...(record.response ? { result: resultDetails(record, answer) } : {}),
     ...(record.trace ? { traceId: record.trace.traceId } : {}),

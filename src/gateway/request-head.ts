@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
+import type { FunctionCaller } from '../domain/function-caller.ts';
 import { functionTraceHeaders, type TraceContext } from '../domain/trace.ts';
 import type { HeaderList, RequestHead } from '../domain/invocation.ts';
 import { hopByHop } from './hop-by-hop.ts';
@@ -12,16 +13,28 @@ import type { InvocationRoute } from './invocation-route.ts';
 export function requestHead(
   request: IncomingMessage,
   route: InvocationRoute,
-  { hidesKey, trace }: { readonly hidesKey: boolean; readonly trace: TraceContext | undefined },
+  {
+    hidesKey,
+    trace,
+    caller,
+  }: {
+    readonly hidesKey: boolean;
+    readonly trace: TraceContext | undefined;
+    readonly caller?: FunctionCaller | undefined;
+  },
 ): RequestHead {
   const isSecure = request.socket instanceof TLSSocket;
-  const sourceIp = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  // A function calls by a socket without an address, from the loopback of its sandbox.
+  const sourceIp = (request.socket.remoteAddress ?? '127.0.0.1').replace(/^::ffff:/, '');
+  const callerName = caller?.functionName;
+  const facts = { sourceIp, isSecure, hidesKey, trace, callerName };
   return {
     trigger: route.trigger,
     method: request.method ?? 'GET',
     url: route.url,
-    headers: forwardedHeaders(request.rawHeaders, { sourceIp, isSecure, hidesKey, trace }),
+    headers: forwardedHeaders(request.rawHeaders, facts),
     sourceIp,
+    ...(caller ? { callDepth: caller.depth + 1 } : {}),
   };
 }
 
@@ -30,7 +43,12 @@ interface ForwardingFacts {
   readonly isSecure: boolean;
   readonly hidesKey: boolean;
   readonly trace?: TraceContext | undefined;
+  /** The function that calls, where one does. */
+  readonly callerName?: string | undefined;
 }
+
+/** Says which function calls. Only ever ours: what a caller sends under this name is dropped. */
+const callerHeader = 'x-hearth-caller';
 
 /**
  * The headers in their order, names in lower case, without those of the connection.
@@ -40,7 +58,7 @@ interface ForwardingFacts {
  */
 export function forwardedHeaders(
   rawHeaders: readonly string[],
-  { sourceIp, isSecure, hidesKey, trace }: ForwardingFacts,
+  { sourceIp, isSecure, hidesKey, trace, callerName }: ForwardingFacts,
 ): HeaderList {
   const received: (readonly [string, string])[] = [];
   const forwardedFor: string[] = [];
@@ -63,12 +81,13 @@ export function forwardedHeaders(
   }
   const ends = hopByHop(connection);
   const own = trace ? functionTraceHeaders(trace) : [];
-  const replaced = new Set(own.map(([name]) => name));
+  const replaced = new Set([callerHeader, ...own.map(([name]) => name)]);
   if (hidesKey) replaced.add('authorization');
   const headers = received.filter(
     ([name]) => !ends(name) && name !== 'expect' && !replaced.has(name),
   );
   headers.push(...own);
+  if (callerName !== undefined) headers.push([callerHeader, callerName]);
   headers.push(['x-forwarded-for', [...forwardedFor, sourceIp].join(', ')]);
   if (!hasProto) headers.push(['x-forwarded-proto', isSecure ? 'https' : 'http']);
   if (!hasHost && host !== undefined) headers.push(['x-forwarded-host', host]);

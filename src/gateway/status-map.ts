@@ -27,6 +27,7 @@ const statusOfReason: Readonly<Record<string, number>> = {
   'gateway.media_type': 415,
   'idempotency.other_request': 422,
   'gateway.headers_too_large': 431,
+  'calls.too_deep': 508,
   'registry.range_invalid': 416,
   'registry.unsupported': 405,
 };

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
@@ -19,13 +20,16 @@ import { forNamed, forSome } from './route-access.ts';
 
 export interface VolumeRoutesOptions {
   readonly volumes: Volumes;
-  readonly volumeRecords: Pick<RecordStore<VolumeRecord>, 'list'>;
+  readonly volumeRecords: Pick<RecordStore<VolumeRecord>, 'get' | 'list'>;
   readonly functions: FunctionStore;
 }
 
 interface ByName {
   readonly Params: { readonly name: string };
 }
+
+const knownLimitMs = 5_000;
+const knownLookMs = 5;
 
 const strict = { additionalProperties: false };
 
@@ -63,6 +67,7 @@ export function volumeRoutes(
       requireRight(request.principal, 'deploy', name);
       const sizeBytes = size === undefined ? undefined : sizeOf(size);
       const record = await volumes.create({ name, sizeBytes, driver, noexec });
+      await untilKnown(() => volumeRecords.get(name) !== undefined);
       return reply.code(201).send(volumeView(record));
     },
   );
@@ -156,6 +161,12 @@ function usersOf(functions: Pick<FunctionStore, 'list'>, volume: string): readon
     .filter((record) => liveVersion(record).spec.volumes.some(({ name }) => name === volume))
     .map(({ name }) => name)
     .toSorted();
+}
+
+/** What a worker recorded comes here some ms later; a deploy that follows at once shall find it. */
+async function untilKnown(isKnown: () => boolean): Promise<void> {
+  const giveUpAt = performance.now() + knownLimitMs;
+  while (!isKnown() && performance.now() < giveUpAt) await delay(knownLookMs);
 }
 
 function sizeOf(text: string): number {

@@ -8,12 +8,14 @@ export function dataPaths(dataDir: string) {
     nodeId: join(dataDir, 'node-id'),
     images: join(dataDir, 'images'),
     volumes: join(dataDir, 'volumes'),
+    scratch: join(dataDir, 'scratch'),
     volumeSocket: join(dataDir, 'worker', 'volumes.sock'),
     logs: join(dataDir, 'logs'),
     audit: join(dataDir, 'audit'),
     durableRedis: join(dataDir, 'redis', 'durable.sock'),
     fastRedis: join(dataDir, 'redis', 'fast.sock'),
     resultJournal: join(dataDir, 'worker-results.jsonl'),
+    functionCalls: join(dataDir, 'gateway', 'calls.sock'),
     replies: join(dataDir, 'gateway', 'replies.sock'),
   };
 }

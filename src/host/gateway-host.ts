@@ -16,6 +16,7 @@ import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
 import { requireRuntimeClass } from '../orchestration/runtime-classes.ts';
 import { RedisSandboxDirectory } from '../orchestration/sandbox-directory.ts';
+import { requireVolumes } from '../orchestration/required-volumes.ts';
 import { nodesWithVolumes } from '../orchestration/volume-placement-policy.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { createEventQueues } from '../queue/index.ts';
@@ -71,6 +72,7 @@ export async function createGatewayHost(
   const registry = images.registry(() => deployedRepositories(functions.list()));
   const gateway = createGateway({
     listen: config.listen,
+    functionCallsPath: paths.functionCalls,
     tls: config.tls,
     tracing,
     facts,
@@ -84,6 +86,7 @@ export async function createGatewayHost(
       admit: (spec) => {
         checkEgress(spec.network, config.network);
         requireRuntimeClass(spec, nodes.live());
+        requireVolumes(spec, (name) => volumeRecords.get(name) !== undefined);
       },
       facts,
     }),

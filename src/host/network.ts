@@ -6,9 +6,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { NamespaceSockets, NetworkProvider } from '../domain/network.ts';
 import type { Service } from '../domain/service.ts';
 import { NetworkNamespaces } from '../linux/index.ts';
-import { Egress } from '../network/egress.ts';
-import { NamespacePool } from '../network/namespace-pool.ts';
-import { SandboxNetworks } from '../network/sandbox-networks.ts';
+import { createNodeNetworks } from '../network/index.ts';
 
 /** Namespaces made ahead: a burst of so many cold starts does not wait for the kernel. */
 const readyNamespaces = 8;
@@ -25,17 +23,18 @@ export function workerNetwork(options: {
   readonly nodeId: NodeId;
   readonly settings: NetworkConfig;
   readonly workspace: Workspace;
+  readonly gatewayPath: string;
   readonly facts: FactPublisher;
   readonly logger: Logger;
 }): WorkerNetwork {
-  const { nodeId, settings, workspace, facts, logger } = options;
+  const { workspace, ...rest } = options;
   const namespaces = new NetworkNamespaces();
-  const { namespacesDir: dir, addressesDir } = workspace;
-  const pool = new NamespacePool({ maker: namespaces, dir, size: readyNamespaces, logger });
-  const egress = new Egress({ nodeId, settings, namespaces, addressesDir, facts, logger });
-  return {
-    provider: new SandboxNetworks(pool, egress),
-    sockets: namespaces,
-    services: [namespaces, pool, egress],
-  };
+  const { provider, services } = createNodeNetworks({
+    ...rest,
+    namespaces,
+    pinsDir: workspace.namespacesDir,
+    addressesDir: workspace.addressesDir,
+    readyNamespaces,
+  });
+  return { provider, sockets: namespaces, services: [namespaces, ...services] };
 }

@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { defaultScratchBytes } from '../config/function/resources.ts';
+import { defaultScratchBytes } from '../config/function/scratch.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { OciEngine } from '../containers/oci-engine.ts';
 import { httpChannel } from '../containers/http-channel.ts';
@@ -83,6 +83,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     nodeId: node.id,
     settings: config.network,
     workspace,
+    gatewayPath: paths.functionCalls,
     facts,
     logger,
   });
@@ -107,6 +108,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     idRanges,
     dir: paths.volumes,
     operatorsDir: config.volumeDir,
+    scratchDir: paths.scratch,
     mountsDir: workspace.volumesDir,
     socketPath: paths.volumeSocket,
     uid: profile.uid,
@@ -116,6 +118,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     profile,
     idRanges,
     volumes: volumes.lender,
+    scratchDisks: volumes.scratchDisks,
     network: network.provider,
     roots,
     tasksDir: workspace.tasksDir,

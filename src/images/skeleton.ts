@@ -9,6 +9,12 @@ const text = (content: string): LayerEntry => ({
 });
 const folder: LayerEntry = { type: 'directory' };
 
+/** Where the host answers for the names that a function may reach, and nobody where there are none. */
+export const nameServerFile: readonly [path: string, entry: LayerEntry] = [
+  'etc/resolv.conf',
+  text('nameserver 127.0.0.53\n'),
+];
+
 /**
  * What every base image has: the folders in which a sandbox has something mounted, and the few
  * files that C libraries look for.
@@ -27,8 +33,7 @@ const skeleton: LayerEntries = new Map([
   ],
   ['etc/group', text('root:x:0:\nfunction:x:1000:\n')],
   ['etc/hosts', text('127.0.0.1 localhost\n::1 localhost\n')],
-  // Where the host answers for the names that a function may reach, and nobody where there are none.
-  ['etc/resolv.conf', text('nameserver 127.0.0.53\n')],
+  nameServerFile,
   ['etc/nsswitch.conf', text('hosts: files dns\n')],
 ]);
 

@@ -3,7 +3,7 @@ export { CgroupTree, readCgroupLayout } from './cgroup-tree.ts';
 export type { Cgroup } from './cgroup.ts';
 export { hideUnifiedHierarchy } from './hybrid.ts';
 export { mountIdmapped } from './idmapped-mounts.ts';
-export { attachLoop, detachLoop, loopDevices } from './loop-devices.ts';
+export { attachLoop, detachLoop, detachLoopsUnder, loopDevices } from './loop-devices.ts';
 export { bindMount, mount, mountOverlayReadOnly, mountShared, unmount } from './mounts.ts';
 export { NetworkNamespaces } from './network-namespaces.ts';
 export { CgroupWatch } from './process-watch.ts';

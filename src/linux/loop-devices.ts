@@ -35,3 +35,10 @@ export async function attachLoop(file: string): Promise<string> {
 export async function detachLoop(device: string): Promise<void> {
   await exec('losetup', ['--detach', device]);
 }
+
+/** Those of files under a folder, which a process that was killed had attached. */
+export async function detachLoopsUnder(dir: string): Promise<void> {
+  for (const { device, backingFile } of await loopDevices()) {
+    if (backingFile.startsWith(`${dir}/`)) await detachLoop(device);
+  }
+}

@@ -1,4 +1,5 @@
 import type { FactPublisher } from '../domain/facts.ts';
+import type { Service } from '../domain/service.ts';
 import { Repeating } from '../lib/repeating.ts';
 import { formatIp } from '../lib/ip-range.ts';
 
@@ -16,27 +17,25 @@ export interface Denial {
   readonly port: number;
 }
 
-export interface DenialSource {
-  /** Keys of the packet filter's sets of refusals since the last time, of both families. */
-  readonly take: () => readonly Buffer[];
-  /** Whose interface it is. */
-  readonly functionOf: (link: string) => string | undefined;
-}
-
 /** Tells what functions tried to reach and were refused: each target once in a while. */
-export class DenialLog {
+export class DenialLog implements Service {
+  readonly name = 'log of denials';
   readonly #facts: FactPublisher;
-  readonly #source: DenialSource;
   readonly #seen = new Map<string, Denial>();
   readonly #reading: Repeating;
+  #collect: () => void = () => {};
 
-  constructor(facts: FactPublisher, source: DenialSource) {
+  constructor(facts: FactPublisher) {
     this.#facts = facts;
-    this.#source = source;
     this.#reading = new Repeating(intervalMs, async () => this.tell());
   }
 
-  start(): void {
+  /** Before each telling, whoever has seen refusals of its own notes them. */
+  collectFrom(collect: () => void): void {
+    this.#collect = collect;
+  }
+
+  async start(): Promise<void> {
     this.#reading.start();
   }
 
@@ -45,25 +44,23 @@ export class DenialLog {
     this.tell();
   }
 
-  /** Of what is not the packet filter's. */
   note(denial: Denial): void {
     if (this.#seen.size >= factsLimit) return;
     this.#seen.set(Object.values(denial).join(' '), denial);
   }
 
   tell(): void {
-    for (const key of this.#source.take()) {
-      const { link, ...target } = readKey(key);
-      const functionName = this.#source.functionOf(link);
-      if (functionName !== undefined) this.note({ functionName, ...target });
-    }
+    this.#collect();
     for (const denial of this.#seen.values()) this.#facts.publish('policy.denied', denial);
     this.#seen.clear();
   }
 }
 
-/** Interface, address, protocol and port, each padded to a multiple of 4 bytes. */
-function readKey(key: Buffer): Omit<Denial, 'functionName'> & { readonly link: string } {
+/**
+ * A key of the packet filter's sets of refusals: interface, address, protocol and port, each padded
+ * to a multiple of 4 bytes.
+ */
+export function readDenial(key: Buffer): Omit<Denial, 'functionName'> & { readonly link: string } {
   const link = key.subarray(0, 16).toString().replace(/\0+$/, '');
   const addressBytes = key.length - 16 - 8;
   const address = key.subarray(16, 16 + addressBytes);

@@ -1,4 +1,4 @@
-import type { EgressRule } from '../domain/network.ts';
+import type { EgressRule, NetworkSpec } from '../domain/network.ts';
 
 /** Where a host name may be connected to: one element of the packet filter for each. */
 export interface AllowedPort {
@@ -24,9 +24,14 @@ export function judgeName(rules: readonly EgressRule[], name: string): NameVerdi
   return { isAllowed, ports };
 }
 
-/** Do the rules need names to be resolved? */
-export function needsNames(rules: readonly EgressRule[]): boolean {
-  return rules.some(({ to }) => to.kind !== 'range');
+/** Does it need an interface beside its loopback? */
+export function needsLink({ egress }: NetworkSpec): boolean {
+  return egress.length > 0;
+}
+
+/** Does it need names to be resolved? */
+export function needsNames({ egress, calls = [] }: NetworkSpec): boolean {
+  return calls.length > 0 || egress.some(({ to }) => to.kind !== 'range');
 }
 
 function matches(pattern: string, name: string): boolean {

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import type { FactPublisher } from '../domain/facts.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkSpec } from '../domain/network.ts';
 import type { Service } from '../domain/service.ts';
@@ -8,10 +7,9 @@ import { SingleFlight } from '../lib/single-flight.ts';
 import type { NetworkNamespaces } from '../linux/index.ts';
 import type { AddressPair } from './address-pool.ts';
 import { Connection, routerMac, sandboxMac } from './connection.ts';
-import { DenialLog } from './denial-log.ts';
-import { NameServer } from './dns/name-server.ts';
-import { nameServerAddress, serveNames } from './dns/name-sockets.ts';
-import { needsNames } from './egress-policy.ts';
+import { readDenial, type DenialLog } from './denial-log.ts';
+import { egressZone } from './dns/egress-zone.ts';
+import type { OnRefused, Zone } from './dns/zone.ts';
 import {
   prepareNodeNetwork,
   type NetworkSettings,
@@ -26,12 +24,14 @@ export interface EgressOptions {
   readonly namespaces: NetworkNamespaces;
   /** Where the files of addresses lie; made by its owner. */
   readonly addressesDir: string;
-  readonly facts: FactPublisher;
+  readonly denials: DenialLog;
   readonly logger: Logger;
 }
 
 /** A sandbox's way out; closed until it is opened. Dispose to take it away. */
 export interface EgressLink extends AsyncDisposable {
+  /** Names that lead somewhere by it. */
+  readonly zones: readonly Zone[];
   open(): void;
   close(): void;
 }
@@ -51,7 +51,6 @@ export class Egress implements Service {
   readonly #preparing = new SingleFlight<'network', NodeNetwork>();
   readonly #functions = new Map<string, string>();
   readonly #links = new Set<EgressLink>();
-  readonly #denials: DenialLog;
   #network: NodeNetwork | undefined;
   #nextLink = 0;
   #nextMark = randomInt(marks.least, marks.most);
@@ -60,13 +59,7 @@ export class Egress implements Service {
     this.#options = options;
     this.#router = new Router(options.settings.namespace);
     this.#names = namesOf(options.nodeId);
-    this.#denials = new DenialLog(options.facts, {
-      take: () => {
-        const table = this.#network?.table;
-        return table ? [...table.take('denials4'), ...table.take('denials6')] : [];
-      },
-      functionOf: (link) => this.#functions.get(link),
-    });
+    options.denials.collectFrom(() => this.#noteDenials());
   }
 
   async start(): Promise<void> {
@@ -76,24 +69,26 @@ export class Egress implements Service {
     } catch (error) {
       this.#options.logger.warn({ error }, 'What was left of the network could not be looked for.');
     }
-    this.#denials.start();
   }
 
   /** Takes all links away, and the rules last. */
   async stop(): Promise<void> {
-    await this.#denials.stop();
+    this.#noteDenials();
+    const network = this.#network;
+    this.#network = undefined;
     await Promise.all([...this.#links].map((link) => link[Symbol.asyncDispose]()));
-    await this.#network?.table[Symbol.asyncDispose]();
+    await network?.table[Symbol.asyncDispose]();
   }
 
   /**
-   * Gives the namespace an interface, and names where the rules have any.
+   * Gives the namespace an interface.
    * @throws HostError `unavailable`; then the namespace is as it was.
    */
   async connect(
     namespace: string,
     { egress }: NetworkSpec,
     functionName: string,
+    onRefused: OnRefused,
   ): Promise<EgressLink> {
     const { namespaces, logger } = this.#options;
     const network = await this.#ready();
@@ -126,41 +121,25 @@ export class Egress implements Service {
         sandbox: ipBytes(family, sandbox),
       })),
     });
-    if (needsNames(egress)) {
-      stack.use(await this.#serveNames(namespace, network, connection, egress, functionName));
-    }
-    return this.#keep(connection, stack.move());
-  }
-
-  async #serveNames(
-    namespace: string,
-    { resolver, families, isBlocked }: NodeNetwork,
-    connection: Connection,
-    rules: NetworkSpec['egress'],
-    functionName: string,
-  ): Promise<AsyncDisposable> {
-    const { namespaces, logger } = this.#options;
-    const nameServer = new NameServer({
-      rules,
+    const { resolver, families, isBlocked } = network;
+    const zone = egressZone({
+      rules: egress,
       resolver,
       families,
       isBlocked,
-      isOpen: () => connection.isOpen,
       permit: (...what) => connection.permit(...what),
-      onRefused: (target) =>
-        this.#denials.note({ functionName, target, protocol: 'dns', port: nameServerAddress.port }),
-      onFailed: (error) => logger.warn({ functionName, error }, 'A name could not be resolved.'),
-      now: () => performance.now(),
+      onRefused,
     });
-    const [datagrams, listener] = await Promise.all([
-      namespaces.datagramsIn(namespace, nameServerAddress),
-      namespaces.listenIn(namespace, nameServerAddress.port, nameServerAddress.host),
-    ]);
-    return await serveNames({ datagrams, listener }, (message) => nameServer.answer(message));
+    return this.#keep(connection, [zone], stack.move());
   }
 
-  #keep(connection: Connection, resources: AsyncDisposableStack): EgressLink {
+  #keep(
+    connection: Connection,
+    zones: readonly Zone[],
+    resources: AsyncDisposableStack,
+  ): EgressLink {
     const link: EgressLink = {
+      zones,
       open: () => connection.open(),
       close: () => connection.close(),
       [Symbol.asyncDispose]: async () => {
@@ -170,6 +149,17 @@ export class Egress implements Service {
     };
     this.#links.add(link);
     return link;
+  }
+
+  /** What the packet filter has refused since the last time. */
+  #noteDenials(): void {
+    const table = this.#network?.table;
+    if (!table) return;
+    for (const key of [...table.take('denials4'), ...table.take('denials6')]) {
+      const { link, ...target } = readDenial(key);
+      const functionName = this.#functions.get(link);
+      if (functionName !== undefined) this.#options.denials.note({ functionName, ...target });
+    }
   }
 
   /** Rules that somebody removed are loaded anew; whoever relied on them gets nothing through. */

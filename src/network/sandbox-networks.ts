@@ -1,43 +1,77 @@
-import type { NetworkLease, NetworkProvider, NetworkSpec } from '../domain/network.ts';
+import type {
+  CallContext,
+  NamespaceSockets,
+  NetworkLease,
+  NetworkProvider,
+  NetworkSpec,
+} from '../domain/network.ts';
+import { CallsDoor, callsAddress } from './calls-door.ts';
+import { callsZone } from './dns/calls-zone.ts';
+import { needsLink, needsNames } from './egress-policy.ts';
 import type { Egress, EgressLink } from './egress.ts';
 import type { NamespaceLease, NamespacePool } from './namespace-pool.ts';
+import type { SandboxNames } from './sandbox-names.ts';
+
+export interface SandboxNetworksOptions {
+  readonly pool: Pick<NamespacePool, 'lease'>;
+  readonly egress: Pick<Egress, 'connect'>;
+  readonly names: Pick<SandboxNames, 'serve' | 'refusing'>;
+  readonly sockets: Pick<NamespaceSockets, 'listenIn'>;
+  /** A Unix socket: where the gateway takes calls of functions. */
+  readonly gatewayPath: string;
+}
 
 /** Namespaces for sandboxes, which can be connected later: at first nobody knows to what. */
 export class SandboxNetworks implements NetworkProvider {
-  readonly #pool: Pick<NamespacePool, 'lease'>;
-  readonly #egress: Pick<Egress, 'connect'>;
+  readonly #options: SandboxNetworksOptions;
 
-  constructor(pool: Pick<NamespacePool, 'lease'>, egress: Pick<Egress, 'connect'>) {
-    this.#pool = pool;
-    this.#egress = egress;
+  constructor(options: SandboxNetworksOptions) {
+    this.#options = options;
   }
 
   async lease(): Promise<NetworkLease> {
-    return new SandboxNetwork(await this.#pool.lease(), this.#egress);
+    return new SandboxNetwork(await this.#options.pool.lease(), this.#options);
   }
 }
 
 class SandboxNetwork implements NetworkLease {
   readonly path: string;
   readonly #namespace: NamespaceLease;
-  readonly #egress: Pick<Egress, 'connect'>;
+  readonly #options: SandboxNetworksOptions;
   #link: EgressLink | undefined;
+  #door: CallsDoor | undefined;
+  #names: AsyncDisposable | undefined;
+  #isOpen = false;
 
-  constructor(namespace: NamespaceLease, egress: Pick<Egress, 'connect'>) {
+  constructor(namespace: NamespaceLease, options: SandboxNetworksOptions) {
     this.path = namespace.path;
     this.#namespace = namespace;
-    this.#egress = egress;
+    this.#options = options;
   }
 
+  /** What was set up before a failure goes with the lease. */
   async connect(network: NetworkSpec, functionName: string): Promise<void> {
-    this.#link = await this.#egress.connect(this.path, network, functionName);
+    const { egress, names } = this.#options;
+    const { calls = [] } = network;
+    const onRefused = names.refusing(functionName);
+    if (calls.length > 0) this.#door = await this.#openDoor(functionName, calls);
+    if (needsLink(network)) {
+      this.#link = await egress.connect(this.path, network, functionName, onRefused);
+    }
+    if (!needsNames(network)) return;
+    const zones = [callsZone(calls, onRefused), ...(this.#link?.zones ?? [])];
+    this.#names = await names.serve(this.path, functionName, zones, () => this.#isOpen);
   }
 
-  open(): void {
+  open(context: CallContext = { depth: 0 }): void {
     this.#link?.open();
+    this.#door?.open(context);
+    this.#isOpen = true;
   }
 
   close(): void {
+    this.#isOpen = false;
+    this.#door?.close();
     this.#link?.close();
   }
 
@@ -45,6 +79,16 @@ class SandboxNetwork implements NetworkLease {
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await this.#namespace[Symbol.asyncDispose]();
+    await this.#names?.[Symbol.asyncDispose]();
+    await this.#door?.[Symbol.asyncDispose]();
     await this.#link?.[Symbol.asyncDispose]();
+  }
+
+  async #openDoor(functionName: string, calls: readonly string[]): Promise<CallsDoor> {
+    const { sockets, gatewayPath } = this.#options;
+    const { host, port } = callsAddress;
+    const door = new CallsDoor(gatewayPath, { functionName, calls });
+    await door.listen(await sockets.listenIn(this.path, port, host));
+    return door;
   }
 }

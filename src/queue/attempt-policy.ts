@@ -26,14 +26,16 @@ const attemptsKept = 50;
 
 /** The record of an invocation that was just accepted. */
 export function accepted(invocation: AsyncInvocation, nowMs: number): InvocationRecord {
-  const { body: _body, delayMs = 0, ...rest } = invocation;
+  const { body: _body, delayMs = 0, maxAgeMs, ...rest } = invocation;
+  const settings = { ...rest.settings, maxAgeMs: maxAgeMs ?? rest.settings.maxAgeMs };
   return {
     ...rest,
+    settings,
     revision: 1,
     state: 'queued',
     acceptedMs: nowMs,
     dueMs: nowMs + delayMs,
-    expiresMs: nowMs + delayMs + invocation.settings.maxAgeMs,
+    expiresMs: nowMs + delayMs + settings.maxAgeMs,
     attempts: [],
     spent: 0,
     lost: 0,

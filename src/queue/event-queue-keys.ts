@@ -27,7 +27,7 @@ export const eventQueueKeys = (prefix: string) => {
     work: at('work'),
     /** Channel: names of functions whose queue has work now. */
     wake: at('wake'),
-    /** Channel of one invocation: its state, when it has ended or is to be cancelled. */
+    /** Channel of one invocation: its state, at every change of its record. */
     news: (id: InvocationId) => at(`news:${id}`),
     /** Channel: ids of running invocations that are to be cancelled. */
     cancel: at('cancel'),

@@ -25,6 +25,7 @@ return { new and 1 or 0, redis.call('ZCARD', KEYS[3]) }`;
 const replaceScript = `
 if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'record', ARGV[3])
+redis.call('PUBLISH', ARGV[15], ARGV[6])
 local id, state, now, age = ARGV[4], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 if state == 'running' then
   redis.call('HSET', KEYS[7], id, ARGV[5] .. ' ' .. ARGV[11])
@@ -53,7 +54,6 @@ for _, gone in ipairs(old) do
   redis.call('DEL', ARGV[12] .. gone, ARGV[13] .. gone, ARGV[14] .. gone)
   redis.call('ZREM', index, gone)
 end
-redis.call('PUBLISH', ARGV[15], state)
 return 1`;
 
 /**

@@ -4,7 +4,7 @@ import type { Service } from '../domain/service.ts';
 import { connect, newRedis, type RedisConnectionOptions } from '../lib/redis-connection.ts';
 import { eventQueueKeys } from './event-queue-keys.ts';
 
-/** Tells who waits for an invocation that it has ended: one connection, a channel for each that is waited for. */
+/** Tells who follows an invocation that it has changed: one connection, a channel for each that is followed. */
 export class InvocationNews implements Service {
   readonly name = 'news of invocations';
   readonly #redis: Redis;

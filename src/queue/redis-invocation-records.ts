@@ -32,16 +32,25 @@ export class RedisInvocationRecords implements InvocationRecords {
   }
 
   async whenEnded(id: InvocationId, signal: AbortSignal): Promise<InvocationRecord | undefined> {
+    let last: InvocationRecord | undefined;
+    for await (const record of this.changes(id, signal)) last = record;
+    return last;
+  }
+
+  async *changes(id: InvocationId, signal: AbortSignal): AsyncGenerator<InvocationRecord> {
     let news = Promise.withResolvers<void>();
     const tell = () => news.resolve();
     signal.addEventListener('abort', tell, { once: true });
     await using _following = await this.#news.follow(id, tell).catch((cause: unknown) => {
       throw redisUnavailable(cause);
     });
-    for (;;) {
+    for (let revision = 0; ;) {
       news = Promise.withResolvers<void>();
       const record = await this.#store.read(id);
-      if (!record || isEnded(record.state) || signal.aborted) return record;
+      if (!record) return;
+      if (record.revision > revision) yield record;
+      if (isEnded(record.state) || signal.aborted) return;
+      revision = record.revision;
       await news.promise;
     }
   }

@@ -4,13 +4,14 @@ import type { IdRangeProvider } from '../domain/container.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { RecordStore } from '../domain/record-store.ts';
 import type { Service } from '../domain/service.ts';
-import type { VolumeDriver, VolumeLender, VolumeRecord } from '../domain/volume.ts';
+import type { ScratchDisks, VolumeDriver, VolumeLender, VolumeRecord } from '../domain/volume.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import type { RedisConnectionOptions } from '../lib/redis-connection.ts';
 import { DirDriver } from './dir-driver.ts';
 import { LocalDriver } from './local-driver.ts';
 import { MountedVolumes } from './mounted-volumes.ts';
 import { SandboxVolumeLender } from './sandbox-volumes.ts';
+import { ScratchImages } from './scratch-images.ts';
 import { VolumeArchive } from './volume-archive.ts';
 import { VolumeKeeper } from './volume-keeper.ts';
 import { VolumeLeases } from './volume-leases.ts';
@@ -25,6 +26,8 @@ export interface NodeVolumesOptions extends RedisConnectionOptions {
   readonly idRanges: IdRangeProvider;
   /** For the images of local volumes. */
   readonly dir: string;
+  /** For scratch volumes on disk. */
+  readonly scratchDir: string;
   /** The operator's, for volumes of the driver `dir`. */
   readonly operatorsDir: string | undefined;
   /** In the worker's own mount namespace. */
@@ -37,6 +40,7 @@ export interface NodeVolumesOptions extends RedisConnectionOptions {
 /** The volumes of one worker node. */
 export interface NodeVolumes {
   readonly lender: VolumeLender;
+  readonly scratchDisks: ScratchDisks;
   /** Started after the workspace, stopped after the last sandbox. */
   readonly service: Service;
 }
@@ -44,6 +48,10 @@ export interface NodeVolumes {
 export function createNodeVolumes(options: NodeVolumesOptions): NodeVolumes {
   const { node, records, idRanges, mountsDir, uid, logger } = options;
   const local = new LocalDriver({ dir: options.dir, mountsDir: join(mountsDir, 'local'), uid });
+  const scratchDisks = new ScratchImages({
+    dir: options.scratchDir,
+    mountsDir: join(mountsDir, 'scratch'),
+  });
   const dir = new DirDriver({ dir: options.operatorsDir, uid });
   const driverOf = ({ driver }: Pick<VolumeRecord, 'driver'>): VolumeDriver =>
     driver === 'local' ? local : dir;
@@ -56,6 +64,7 @@ export function createNodeVolumes(options: NodeVolumesOptions): NodeVolumes {
     name: 'leftovers of volumes',
     async start() {
       await local.removeLeftovers();
+      await scratchDisks.removeLeftovers();
       await mkdir(views, { recursive: true, mode: 0o711 });
       for (const { name } of records.list()) await leases.releaseLeftovers(name);
     },
@@ -63,7 +72,8 @@ export function createNodeVolumes(options: NodeVolumesOptions): NodeVolumes {
   };
   const server = new VolumeServer({ socketPath: options.socketPath, volumes: keeper, logger });
   return {
-    lender: new SandboxVolumeLender({ records, leases, mounted, dir: views, logger }),
+    scratchDisks,
+    lender: new SandboxVolumeLender({ records, leases, mounted, dir: views, uid, logger }),
     service: new ServiceGroup('volumes', [leases, leftovers, server]),
   };
 }

@@ -10,7 +10,7 @@ import type {
 } from '../domain/volume.ts';
 import { exec } from '../lib/exec.ts';
 import { formatBytes } from '../lib/units.ts';
-import { attachLoop, detachLoop, loopDevices, mount, unmount } from '../linux/index.ts';
+import { attachLoop, detachLoop, detachLoopsUnder, mount, unmount } from '../linux/index.ts';
 import { waitUntilDetached } from './detached.ts';
 import { noSnapshot, snapshotExists, volumeExists } from './volume-errors.ts';
 
@@ -47,9 +47,7 @@ export class LocalDriver implements VolumeDriver {
     const { dir, mountsDir } = this.#options;
     await mkdir(mountsDir, { recursive: true, mode: 0o711 });
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    for (const { device, backingFile } of await loopDevices()) {
-      if (backingFile.startsWith(`${dir}/`)) await detachLoop(device);
-    }
+    await detachLoopsUnder(dir);
     for (const name of await readdir(dir, { recursive: true })) {
       const isUnfinished = name.split('/').at(-1)?.startsWith(unfinished) ?? false;
       if (isUnfinished) await rm(join(dir, name), { recursive: true, force: true });

@@ -2,14 +2,16 @@ import type { ContainerMount } from '../domain/container.ts';
 import { HostError } from '../domain/errors.ts';
 import { mountPathProblems } from '../domain/mount-paths.ts';
 
+const scratchPath = '/tmp';
+
 /**
  * What a sandbox sees besides its read-only root: the kernel's /proc, a /dev with nothing but what
- * the OCI runtime puts there, and /tmp, its scratch volume. No /sys: under a user namespace with a
+ * the OCI runtime puts there, and /tmp, its scratch volume, unless that is on disk. No /sys: under a user namespace with a
  * network namespace of the host's making the kernel does not allow it, and nothing misses it.
  *
  * The volumes in memory are limited in bytes and in inodes, and count as the sandbox's memory.
  */
-export function mountPlan(scratchBytes: number): readonly ContainerMount[] {
+export function mountPlan(scratchBytes: number | undefined): readonly ContainerMount[] {
   return [
     {
       destination: '/proc',
@@ -19,14 +21,22 @@ export function mountPlan(scratchBytes: number): readonly ContainerMount[] {
     },
     tmpfs('/dev', ['noexec', 'mode=755', 'size=64k', 'nr_inodes=64']),
     tmpfs('/dev/shm', ['noexec', 'nodev', 'mode=1777', 'size=1m', 'nr_inodes=64']),
-    tmpfs('/tmp', [
-      'nodev',
-      'mode=1777',
-      `size=${scratchBytes}`,
-      `nr_inodes=${scratchInodes(scratchBytes)}`,
-    ]),
+    ...(scratchBytes === undefined ? [] : [scratchInMemory(scratchBytes)]),
   ];
 }
+
+function scratchInMemory(bytes: number): ContainerMount {
+  const limits = [`size=${bytes}`, `nr_inodes=${scratchInodes(bytes)}`];
+  return tmpfs(scratchPath, ['nodev', 'mode=1777', ...limits]);
+}
+
+/** A scratch volume that the host has mounted there. */
+export const scratchOnDisk = (source: string): ContainerMount => ({
+  destination: scratchPath,
+  type: 'bind',
+  source,
+  options: ['bind', 'private', 'rw', 'nosuid', 'nodev'],
+});
 
 /** A volume as one sandbox gets it. */
 export interface VolumeView {

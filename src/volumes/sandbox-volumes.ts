@@ -3,11 +3,17 @@ import { join } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { RecordStore } from '../domain/record-store.ts';
-import type { SandboxVolumes, VolumeLender, VolumeMount, VolumeRecord } from '../domain/volume.ts';
+import {
+  missingVolume,
+  type SandboxVolumes,
+  type VolumeLender,
+  type VolumeMount,
+  type VolumeRecord,
+  type VolumeUser,
+} from '../domain/volume.ts';
 import { mountIdmapped, openUserNamespace, unmount } from '../linux/index.ts';
 import { volumeMounts, type VolumeView } from './mount-plan.ts';
 import type { MountedVolumes } from './mounted-volumes.ts';
-import { noVolume } from './volume-errors.ts';
 import type { VolumeLease, VolumeLeases } from './volume-leases.ts';
 
 export interface SandboxVolumeLenderOptions {
@@ -16,6 +22,8 @@ export interface SandboxVolumeLenderOptions {
   readonly mounted: MountedVolumes;
   /** Where each sandbox's own view of its volumes is mounted. */
   readonly dir: string;
+  /** The function's user, as it is on the disk, whoever runs it in a sandbox. */
+  readonly uid: number;
   readonly logger: Logger;
 }
 
@@ -30,9 +38,10 @@ const none: SandboxVolumes = {
 };
 
 /**
- * Gives each sandbox a view of its volumes in which the ids on disk are the ids inside it: all
- * sandboxes, whichever range of the host's ids they have, read and write as the same user. It is an
- * idmapped mount, made here, so that it does not depend on what the OCI runtime can do.
+ * Gives each sandbox a view of its volumes in which the ids on disk are the ids inside it, and the
+ * function's user on disk is whoever runs in it, as images choose that: all sandboxes, whichever
+ * range of the host's ids they have, read and write as the same user. It is an idmapped mount, made
+ * here, so that it does not depend on what the OCI runtime can do.
  */
 export class SandboxVolumeLender implements VolumeLender {
   readonly #options: SandboxVolumeLenderOptions;
@@ -43,12 +52,14 @@ export class SandboxVolumeLender implements VolumeLender {
 
   async lend(
     volumes: readonly VolumeMount[],
-    sandbox: Parameters<VolumeLender['lend']>[1],
+    sandbox: VolumeUser,
     signal: AbortSignal,
   ): Promise<SandboxVolumes> {
     if (volumes.length === 0) return none;
     await using stack = new AsyncDisposableStack();
-    using userNamespace = await openUserNamespace(sandbox.ids);
+    const { uid } = this.#options;
+    const swapped = { uids: [uid, sandbox.uid], gids: [uid, sandbox.gid] } as const;
+    using userNamespace = await openUserNamespace({ ...sandbox.ids, swapped });
     const dir = join(this.#options.dir, sandbox.id);
     await mkdir(dir, { mode: 0o711 });
     stack.defer(() => rmdir(dir));
@@ -77,8 +88,8 @@ export class SandboxVolumeLender implements VolumeLender {
   #find(name: string): VolumeRecord {
     const record = this.#options.records.get(name);
     if (record) return record;
-    const { message } = noVolume(name);
-    throw new HostError('unavailable', 'volume.not_found', message, { retryAfterMs: 5_000 });
+    const again = { retryAfterMs: 5_000 };
+    throw new HostError('unavailable', 'volume.not_found', missingVolume(name), again);
   }
 
   async #acquire(volume: VolumeMount, holder: string, signal: AbortSignal): Promise<VolumeLease> {

@@ -1,11 +1,8 @@
 import { HostError } from '../domain/errors.ts';
+import { missingVolume } from '../domain/volume.ts';
 
 export const noVolume = (name: string): HostError =>
-  new HostError(
-    'not_found',
-    'volume.not_found',
-    `There is no volume "${name.slice(0, 80)}": make it with "hearth volume create ${name.slice(0, 80)}".`,
-  );
+  new HostError('not_found', 'volume.not_found', missingVolume(name));
 
 export const volumeExists = (name: string, cause?: unknown): HostError =>
   new HostError('conflict', 'volume.exists', `There is a volume "${name}" already.`, { cause });

@@ -2,9 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NetworkLease } from '../../src/domain/network.ts';
 import { parseIpRange } from '../../src/lib/ip-range.ts';
-import { Egress } from '../../src/network/egress.ts';
-import { NamespacePool } from '../../src/network/namespace-pool.ts';
-import { SandboxNetworks } from '../../src/network/sandbox-networks.ts';
+import { ServiceGroup } from '../../src/lib/lifecycle.ts';
+import { createNodeNetworks } from '../../src/network/index.ts';
 import { startFakeInternet, type FakeInternet } from '../support/fake-internet.ts';
 import { deployFunction } from './deploy-function.ts';
 import { startHost } from '../support/running-host.ts';
@@ -31,12 +30,15 @@ export async function run(): Promise<readonly Row[]> {
 
 async function alone({ namespaces, router, dir }: FakeInternet): Promise<readonly Row[]> {
   await using stack = new AsyncDisposableStack();
-  const [pins, addressesDir] = [join(dir, 'pins'), join(dir, 'addresses')];
-  for (const path of [pins, addressesDir]) await mkdir(path);
-  const egress = new Egress({
+  const [pinsDir, addressesDir] = [join(dir, 'pins'), join(dir, 'addresses')];
+  for (const path of [pinsDir, addressesDir]) await mkdir(path);
+  const { provider: networks, services } = createNodeNetworks({
     nodeId: 'be'.repeat(16),
     namespaces,
+    pinsDir,
     addressesDir,
+    readyNamespaces: 8,
+    gatewayPath: join(dir, 'no-gateway.sock'),
     facts: { publish: () => {} },
     logger: silentLogger,
     settings: {
@@ -47,12 +49,9 @@ async function alone({ namespaces, router, dir }: FakeInternet): Promise<readonl
       nameServers: [{ address: '203.0.113.53', port: 53 }],
     },
   });
-  const pool = new NamespacePool({ maker: namespaces, dir: pins, size: 8, logger: silentLogger });
-  await pool.start();
-  stack.defer(() => pool.stop());
-  await egress.start();
-  stack.defer(() => egress.stop());
-  const networks = new SandboxNetworks(pool, egress);
+  const group = new ServiceGroup('network', services);
+  await group.start(AbortSignal.timeout(20_000));
+  stack.defer(() => group.stop(AbortSignal.timeout(60_000)));
   const leases: NetworkLease[] = [];
   const leased = await timed(sandboxes, async () => void leases.push(await networks.lease()));
   const connected = await timed(sandboxes, (i) => leases[i]!.connect(spec, 'benched'));

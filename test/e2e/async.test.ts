@@ -59,11 +59,14 @@ describe('an asynchronous invocation', () => {
 
 describe('the command', () => {
   test('invokes without waiting, waits, shows and replays', async () => {
-    const invoked = await host.hearth('invoke', 'job', '--async', '-d', '{"n": 5}');
+    const later = ['--delay', '10ms', '--priority', '5', '--max-age', '1h'];
+    const invoked = await host.hearth('invoke', 'job', '--async', ...later, '-d', '{"n": 5}');
     expect(invoked.exitCode).toBe(0);
     const id = invoked.stdout.trim();
     const waited = await host.hearth('invocation', 'wait', id);
     expect(JSON.parse(waited.stdout)).toEqual({ square: 25, id });
+    const record = await host.fetchWithKey(`/v1/invocations/${id}`);
+    expect(await record.json()).toMatchObject({ state: 'done', priority: 5 });
     expect((await host.hearth('invocation', 'get', id)).stdout).toMatch(/job {2}done[^]*attempt 1/);
     const replayed = (await host.hearth('invocation', 'replay', id)).stdout.trim();
     expect(replayed).not.toBe(id);

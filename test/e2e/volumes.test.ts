@@ -88,6 +88,30 @@ describe('a single writer', () => {
   });
 });
 
+describe('a scratch volume larger than the memory', () => {
+  test('is on the disk, ends at its size, inside, and is empty for the next invocation', async () => {
+    await deploy('sorter', [], { scratch: '192Mi', scaling: { max: 1 } });
+    const filled = (await call('sorter', { act: 'fill', path: '/tmp/full' })) as {
+      code: string;
+      bytes: number;
+    };
+    expect(filled.code).toBe('ENOSPC');
+    expect(filled.bytes).toBeGreaterThan(128 * MiB);
+    expect(filled.bytes).toBeLessThan(192 * MiB);
+    const next = await invoke('sorter', { act: 'read', path: '/tmp/full' });
+    expect(next.headers.get('x-hearth-start')).not.toBe('cold'); // the same sandbox
+    expect(await next.text()).toContain('ENOENT');
+    expect(await scratchDisks()).toHaveLength(1);
+  });
+
+  test('is refused where the disk has no room for all of it', async () => {
+    await deploy('hoarder', [], { scratch: '1Ti' });
+    const answer = await invoke('hoarder', { act: 'mounts', path: '' });
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ reason: 'scratch.no_room' });
+  });
+});
+
 describe('management', () => {
   test('snapshots what is in use, and restores it', async () => {
     await call('keeper', { act: 'write', path: '/srv/deep/er/s', text: 'before' });
@@ -165,6 +189,16 @@ describe('management', () => {
     }
   });
 
+  test('lets no function be deployed whose volume is not there, and says what makes it', async () => {
+    const refused = await attempt('early', [{ name: 'later', mount: '/data' }]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain('hearth volume create later --size 1Gi');
+    await good('volume', 'create', 'later', '--size', '16Mi');
+    await deploy('early', [{ name: 'later', mount: '/data' }]);
+    await good('rm', 'early');
+    await good('volume', 'rm', 'later');
+  });
+
   test("keeps volumes in the operator's folder too", async () => {
     await good('volume', 'create', 'nfs', '--driver', 'dir');
     await deploy('nfs', [{ name: 'nfs', mount: '/data' }], { isolation: 'invocation' });
@@ -207,6 +241,7 @@ describe('a worker that is killed', () => {
     expect(await call('keeper', { act: 'write', path: '/srv/deep/er/a', text: 'again' })).toBe(
       'written',
     );
+    expect(await scratchDisks()).toEqual([]); // those of its sandboxes
     expect((await loopDevices()).filter(({ backingFile }) => backingFile === image)).toHaveLength(
       1,
     );
@@ -231,6 +266,12 @@ async function good(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+/** Those that sandboxes of this host have now. */
+async function scratchDisks() {
+  const dir = join(host.dataDir, 'scratch');
+  return (await loopDevices()).filter(({ backingFile }) => backingFile.startsWith(`${dir}/`));
+}
+
 async function inspect(name: string) {
   return (await (await host.fetchWithKey(`/v1/volumes/${name}`)).json()) as {
     readonly usedBytes: number;
@@ -241,13 +282,18 @@ async function inspect(name: string) {
 
 /** The function in functions/archivist under another name, with these volumes. */
 async function deploy(name: string, volumes: readonly object[], settings = {}): Promise<void> {
+  const { exitCode, stderr } = await attempt(name, volumes, settings);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+}
+
+async function attempt(name: string, volumes: readonly object[], settings = {}) {
   const dir = join(work, name);
   await cp(archivist, dir, { recursive: true });
   await writeFile(
     join(dir, 'hearth.json'),
     JSON.stringify({ name, entry: 'index.ts', volumes, ...settings }),
   );
-  await good('deploy', dir);
+  return await host.hearth('deploy', dir);
 }
 
 interface Wish {

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Leftovers } from '../../src/containers/leftovers.ts';
 import { OciEngine } from '../../src/containers/oci-engine.ts';
 import { findOciRuntime } from '../../src/containers/oci-runtime.ts';
-import { CgroupTree, readCgroupLayout } from '../../src/linux/index.ts';
+import { CgroupTree, loopDevices, readCgroupLayout } from '../../src/linux/index.ts';
 import { killingSteps } from '../support/killing-steps.ts';
 import { startInOwnMounts } from '../support/own-mounts.ts';
 import type { CyclesReport } from '../support/programs/cycling-worker.ts';
@@ -81,7 +81,10 @@ async function startAgain() {
  */
 async function expectNothingLeft(): Promise<void> {
   expect(cgroups.list()).toEqual([]);
-  await vi.waitFor(() => expect(processesWithTraces()).toEqual([]), 5_000);
+  await vi.waitFor(() => expect(processesWithTraces()).toEqual([]), 20_000);
+  const ours = async () =>
+    (await loopDevices()).filter(({ backingFile }) => backingFile.startsWith(dir));
+  await vi.waitFor(async () => expect(await ours()).toEqual([]), 20_000);
 }
 
 describe('a worker that is killed', () => {

@@ -92,6 +92,46 @@ describe('an asynchronous invocation', () => {
     expect(record?.attempts[0]?.startedMs).toBeGreaterThanOrEqual(accepted + 500);
   });
 
+  test('is taken the sooner the lower its number, and those without one first', async () => {
+    worker.capacity = 1;
+    const free = Promise.withResolvers<void>();
+    const [first, low, high, none] = Array.from({ length: 4 }, () => randomUUID());
+    worker.script = async ({ id }) => {
+      if (id === first) await free.promise;
+      return answered('ok');
+    };
+    await queues.invoker.enqueue(invocationOf(first!));
+    await vi.waitFor(() => expect(worker.attempts).toHaveLength(1), 10_000);
+    await queues.invoker.enqueue(invocationOf(low!, { priority: 1000 }));
+    await queues.invoker.enqueue(invocationOf(high!, { priority: 1, delayMs: 1 }));
+    await queues.invoker.enqueue(invocationOf(none!));
+    await vi.waitFor(async () => {
+      const [state] = await queues.control.states(['hello']);
+      expect(state?.queued).toBe(3);
+    }, 10_000);
+    free.resolve();
+    expect((await end(low!))?.state).toBe('done');
+    expect(worker.attempts.map(({ id }) => id)).toEqual([first, none, high, low]);
+  });
+
+  test('tells each change to who follows it, and its end last', async () => {
+    const id = randomUUID();
+    const told: string[] = [];
+    const mayEnd = Promise.withResolvers<void>();
+    worker.script = async () => {
+      await mayEnd.promise;
+      return answered('ok');
+    };
+    await queues.control.pause('hello');
+    await queues.invoker.enqueue(invocationOf(id));
+    for await (const { state } of queues.records.changes(id, AbortSignal.timeout(20_000))) {
+      told.push(state);
+      if (state === 'queued') await queues.control.resume('hello');
+      if (state === 'running') mayEnd.resolve();
+    }
+    expect(told).toEqual(['queued', 'running', 'done']);
+  });
+
   test('that waits is cancelled at once, one that runs as soon as its worker hears', async () => {
     const waiting = randomUUID();
     await queues.invoker.enqueue(invocationOf(waiting, { delayMs: 3_600_000 }));

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { packageLimitBytes } from '../../src/domain/limits.ts';
 import { digestOf } from '../support/function-records.ts';
+import { packageOf } from '../support/package-of.ts';
 import { RunningGateway, withKey, type Answer } from '../support/running-gateway.ts';
 import type { ScriptedInvocation } from '../support/scripted-worker.ts';
 
@@ -18,15 +18,6 @@ afterEach(() => running[Symbol.asyncDispose]());
 const soon = { timeout: 10_000, interval: 2 };
 const json = ({ text }: Answer): unknown => JSON.parse(text);
 const get = (path: string) => running.send('GET', path, { headers: withKey });
-
-async function packageOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
-  const tar = pack();
-  for (const [name, content] of Object.entries(files)) tar.entry({ name }, content);
-  tar.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of tar) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
 
 const helloConfig = `{
   "name": "hello", "entry": "index.ts", // who is greeted

@@ -4,10 +4,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseEgressEntry } from '../../src/config/function/egress-entry.ts';
 import type { EgressRule } from '../../src/domain/network.ts';
 import { parseIpRange, type IpRange } from '../../src/lib/ip-range.ts';
-import { Egress } from '../../src/network/egress.ts';
-import { NamespacePool } from '../../src/network/namespace-pool.ts';
-import type { NetworkSettings } from '../../src/network/node-network.ts';
-import { SandboxNetworks } from '../../src/network/sandbox-networks.ts';
+import { ServiceGroup } from '../../src/lib/lifecycle.ts';
+import { createNodeNetworks, type NetworkSettings } from '../../src/network/index.ts';
 import {
   forbiddenAddresses,
   nameServer,
@@ -62,10 +60,13 @@ async function startNode(
     ['pins', 'addresses'].map((name) => mkdtemp(join(dir, name))),
   );
   const denied: object[] = [];
-  const egress = new Egress({
+  const { provider: networks, services } = createNodeNetworks({
     nodeId,
     namespaces,
+    pinsDir: pins!,
     addressesDir: addressesDir!,
+    readyNamespaces: 2,
+    gatewayPath: join(dir, 'no-gateway.sock'),
     facts: { publish: (_, data) => void denied.push(data) },
     logger: silentLogger,
     settings: {
@@ -77,12 +78,9 @@ async function startNode(
       ...settings,
     },
   });
-  const pool = new NamespacePool({ maker: namespaces, dir: pins!, size: 2, logger: silentLogger });
-  await pool.start();
-  stack.defer(() => pool.stop());
-  await egress.start();
-  stack.defer(() => egress.stop());
-  const networks = new SandboxNetworks(pool, egress);
+  const group = new ServiceGroup('network', services);
+  await group.start(AbortSignal.timeout(20_000));
+  stack.defer(() => group.stop(AbortSignal.timeout(20_000)));
   const resources = stack.move();
   return {
     nodeId,

@@ -4,6 +4,7 @@ import type { Decorations } from './runtime-core.ts';
 /** Between which steps of a sandbox's life its worker is killed. */
 export const killingSteps = [
   'user ids',
+  'scratch disk',
   'network namespace',
   'root mount',
   'cgroup',
@@ -24,6 +25,9 @@ export function killedAfter(step: KillingStep): Decorations {
   };
   return {
     idRanges: (real) => ({ lease: () => after('user ids', real.lease()) }),
+    scratchDisks: (real) => ({
+      make: async (...order) => after('scratch disk', await real.make(...order)),
+    }),
     network: (real) => ({ lease: async () => after('network namespace', await real.lease()) }),
     roots: (real) => ({
       lease: async (...order) => after('root mount', await real.lease(...order)),

@@ -41,12 +41,20 @@ export class MemoryInvocations implements AsyncInvoker, InvocationRecords {
   }
 
   async whenEnded(id: InvocationId, signal: AbortSignal): Promise<InvocationRecord | undefined> {
+    let last: InvocationRecord | undefined;
+    for await (const record of this.changes(id, signal)) last = record;
+    return last;
+  }
+
+  async *changes(id: InvocationId, signal: AbortSignal): AsyncGenerator<InvocationRecord> {
     const aborted = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
     for (;;) {
       const record = this.#records.get(id);
-      if (!record || isEnded(record.state) || signal.aborted) return record;
+      if (!record) return;
+      yield record;
+      if (isEnded(record.state) || signal.aborted) return;
       await Promise.race([this.#changed.promise, aborted]);
     }
   }

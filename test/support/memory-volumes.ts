@@ -14,6 +14,10 @@ export class MemoryVolumes implements Volumes {
     return [...this.#volumes.values()].map(({ record }) => record);
   }
 
+  get(name: string): VolumeRecord | undefined {
+    return this.#volumes.get(name)?.record;
+  }
+
   async create(volume: NewVolume): Promise<VolumeRecord> {
     if (this.#volumes.has(volume.name)) {
       throw new HostError('conflict', 'volume.exists', 'There is one already.');

@@ -29,6 +29,7 @@ function dial(host: string, port: number, localAddress?: string): Promise<string
       socket.on('close', () => say('broken'));
     });
     socket.on('error', (error) => resolve(codeOf(error)));
+    socket.on('end', () => resolve('ended'));
   });
 }
 

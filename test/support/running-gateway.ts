@@ -1,5 +1,8 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage, type RequestOptions } from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { FunctionRecord, FunctionSpec } from '../../src/domain/function.ts';
@@ -75,6 +78,8 @@ export class RunningGateway implements AsyncDisposable {
   /** What following gives: whoever tests it writes into it. */
   readonly followedLogs = new PassThrough({ objectMode: true });
   readonly gateway: Gateway;
+  readonly dir = mkdtempSync(join(tmpdir(), 'hearth-gateway-'));
+  readonly functionCallsPath = join(this.dir, 'calls.sock');
   /** Images stay away, but for tests of the registry. */
   constructor(port = 0, registry: Registry = {} as Registry, tls?: TlsFiles) {
     const log = (level: string) => (fields: object, message: string) =>
@@ -93,6 +98,7 @@ export class RunningGateway implements AsyncDisposable {
     this.secrets = new StoredSecrets({ records: secretRecords, sealer });
     this.gateway = createGateway({
       listen: { host: '127.0.0.1', port },
+      functionCallsPath: this.functionCallsPath,
       tls,
       functions: this.functions,
       archives: {
@@ -182,5 +188,6 @@ export class RunningGateway implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.gateway.stop(AbortSignal.abort());
+    rmSync(this.dir, { recursive: true });
   }
 }

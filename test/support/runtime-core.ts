@@ -11,7 +11,7 @@ import { Workspace } from '../../src/containers/workspace.ts';
 import type { IdRangeProvider } from '../../src/domain/container.ts';
 import type { ContainerEngine } from '../../src/domain/container-engine.ts';
 import type { NetworkProvider } from '../../src/domain/network.ts';
-import type { SandboxVolumes } from '../../src/domain/volume.ts';
+import type { SandboxVolumes, ScratchDisks } from '../../src/domain/volume.ts';
 import { ServiceGroup } from '../../src/lib/lifecycle.ts';
 import {
   CgroupTree,
@@ -23,12 +23,14 @@ import { NamespacePool } from '../../src/network/namespace-pool.ts';
 import { IdRanges } from '../../src/security/id-ranges.ts';
 import { strictProfile } from '../../src/security/strict-profile.ts';
 import { mountPlan } from '../../src/volumes/mount-plan.ts';
+import { ScratchImages } from '../../src/volumes/scratch-images.ts';
 import { makeSmallRoot } from './small-root.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** What the parts of a runtime core may be replaced by on their way into it. */
 export interface Decorations {
   readonly idRanges?: (real: IdRangeProvider) => IdRangeProvider;
+  readonly scratchDisks?: (real: ScratchDisks) => ScratchDisks;
   readonly network?: (real: NetworkProvider) => NetworkProvider;
   readonly roots?: (real: Pick<RootMounts, 'lease'>) => Pick<RootMounts, 'lease'>;
   readonly cgroups?: (real: CgroupTree) => CgroupTree;
@@ -91,6 +93,11 @@ export async function openRuntimeCore(
     bundlesDir: workspace.bundlesDir,
   });
   const idRanges = new IdRanges();
+  const scratchDisks = new ScratchImages({
+    dir: join(dir, 'scratch'),
+    mountsDir: join(workspace.volumesDir, 'scratch'),
+  });
+  await scratchDisks.removeLeftovers();
   const maker = new ContainerMaker({
     engine: decorate.engine?.(engine) ?? engine,
     profile: strictProfile(process.arch),
@@ -98,6 +105,7 @@ export async function openRuntimeCore(
     network: decorate.network?.(network) ?? network,
     roots: decorate.roots?.(roots) ?? roots,
     volumes: { lend: async () => noVolumes },
+    scratchDisks: decorate.scratchDisks?.(scratchDisks) ?? scratchDisks,
     tasksDir: workspace.tasksDir,
     logs: { append: () => {} },
     logger: silentLogger,

@@ -14,13 +14,21 @@ export const networkSchema = Type.Object(
           'Where it may connect to: `host:port`, `CIDR:port` or `*:port`, TCP or `/udp`.',
       }),
     ),
+    calls: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9*-]{1,63}$' }), {
+        default: [],
+        maxItems: 100,
+        description:
+          'Functions that it may call as `http://<name>.fn.internal/`; `*` is any text in a name.',
+      }),
+    ),
   },
   strict,
 );
 
 /** Undefined where the function wants no network: then there is none. */
 export function readNetwork(
-  { egress = [] }: Static<typeof networkSchema>,
+  { egress = [], calls = [] }: Static<typeof networkSchema>,
   problems: Problems,
 ): NetworkSpec | undefined {
   const rules = egress.flatMap((entry, i): EgressRule[] => {
@@ -29,5 +37,6 @@ export function readNetwork(
     problems.add(`network.egress.${i}: "${entry}" ${rule}`);
     return [];
   });
-  return rules.length === 0 ? undefined : { egress: rules };
+  if (rules.length === 0 && calls.length === 0) return undefined;
+  return { egress: rules, ...(calls.length > 0 ? { calls } : {}) };
 }

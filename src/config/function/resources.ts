@@ -3,9 +3,7 @@ import type { FunctionSpec } from '../../domain/function.ts';
 import { timeoutLimitMs } from '../../domain/limits.ts';
 import { parseBytes, parseDuration } from '../../lib/units.ts';
 import type { Problems } from './problems.ts';
-
-/** Of a function that does not say; also that of stems, which can serve only such functions. */
-export const defaultScratchBytes = 64 * 1024 * 1024;
+import { readScratch, scratchSchema } from './scratch.ts';
 
 /** What one sandbox of the function may have. */
 export const resourceKeys = {
@@ -37,12 +35,7 @@ export const resourceKeys = {
       description: 'Invocations that one sandbox serves at once.',
     }),
   ),
-  scratch: Type.Optional(
-    Type.String({
-      default: '64Mi',
-      description: 'Size of /tmp, 1Mi to 10Gi; what is in it counts as memory.',
-    }),
-  ),
+  scratch: Type.Optional(scratchSchema),
 };
 
 const schema = Type.Object(resourceKeys);
@@ -50,17 +43,20 @@ const schema = Type.Object(resourceKeys);
 export function readResources(
   config: Static<typeof schema>,
   problems: Problems,
-): Pick<FunctionSpec, 'memoryBytes' | 'cpu' | 'timeoutMs' | 'concurrency' | 'scratchBytes'> {
+): Pick<
+  FunctionSpec,
+  'memoryBytes' | 'cpu' | 'timeoutMs' | 'concurrency' | 'scratchBytes' | 'scratchOnDisk'
+> {
   const { memory = '128Mi', cpu = 1, timeout = '30s', concurrency = 1, scratch } = config;
-  const scratchText = scratch ?? String(defaultScratchBytes);
+  const memoryBytes = problems.quantity('memory', memory, parseBytes, ['64Mi', '32Gi']);
   return {
-    memoryBytes: problems.quantity('memory', memory, parseBytes, ['64Mi', '32Gi']),
+    memoryBytes,
     cpu,
     timeoutMs: problems.quantity('timeout', timeout, parseDuration, [
       '100ms',
       `${timeoutLimitMs}ms`,
     ]),
     concurrency,
-    scratchBytes: problems.quantity('scratch', scratchText, parseBytes, ['1Mi', '10Gi']),
+    ...readScratch(scratch, memoryBytes, problems),
   };
 }

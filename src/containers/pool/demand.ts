@@ -1,6 +1,7 @@
 import type { SandboxLease } from '../../domain/pool.ts';
 import { exhausted } from './errors.ts';
-import { capacityOf, waitsSince, type Group } from './group.ts';
+import { goesFirst, type Share } from './fairness-policy.ts';
+import { capacityOf, firstOf, waitsSince, type Group } from './group.ts';
 import { sendAway } from './waiter.ts';
 
 export interface DemandOptions {
@@ -8,6 +9,8 @@ export interface DemandOptions {
   readonly take: (group: Group) => SandboxLease | 'none' | 'no_room';
   /** Starts making one more sandbox for the group. */
   readonly make: (group: Group) => 'started' | 'at_max' | 'no_room';
+  /** Are its sandboxes to be kept, whoever else wants their place? */
+  readonly isReserved: (group: Group) => boolean;
 }
 
 /** Who waits for so long for room, without a sandbox of the function to hope for, is sent away. */
@@ -17,35 +20,64 @@ const roomLimitMs = 10_000;
  * Those who wait: gives them what there is, and has made what they need beside that.
  *
  * INVARIANT: waiters of a function are served in the order in which they came.
- * INVARIANT: where there is no room, the group that has waited longest gets the next, whatever it
- * needs: those behind it wait too, or it might wait for ever.
+ * INVARIANT: of functions that wait for room the one that has least gets the next sandbox; those
+ * that have as much take turns. Where there is no room for it, the others wait too, however little
+ * they need, or it might wait for ever.
+ * INVARIANT: a function that has more of a full node than one that waits gives its places up to it,
+ * as its invocations end, until both have as much.
  */
 export class Demand {
   readonly #options: DemandOptions;
-  /** Those that wait for room, in the order in which they found none. */
+  /** Those that wait for room, in the order of their turns. */
   readonly #starving = new Set<Group>();
 
   constructor(options: DemandOptions) {
     this.#options = options;
   }
 
+  /** Is the place of what the group has owed to one that has less? */
+  isOwed(group: Group): boolean {
+    if (this.#starving.size === 0 || this.#options.isReserved(group)) return false;
+    const holder = shareOf(group);
+    return this.#starving.values().some((waiting) => goesFirst(shareOf(waiting), holder));
+  }
+
   /** Someone waits in the group. */
   enter(group: Group): void {
     if (this.#starving.has(group)) return;
-    if (this.#starving.size > 0 || !this.#advance(group)) this.#starving.add(group);
+    this.#starving.add(group);
+    if (this.#next() === group) this.feed(); // else there is no room even for who is before it
   }
 
   /** One of the group's sandboxes can be lent. */
   offer(group: Group): void {
-    if (!this.#serve(group)) this.#starving.add(group);
+    while (!this.isOwed(group)) {
+      const step = this.#step(group);
+      if (step === 'satisfied') return void this.#starving.delete(group);
+      if (step === 'no_room') break;
+    }
+    if (group.waiters.size === 0) return;
+    this.#starving.add(group);
+    this.feed();
   }
 
   /** There may be more room than there was. */
   feed(): void {
-    for (const group of this.#starving) {
-      if (!this.#advance(group)) return;
+    for (let group = this.#next(); group; group = this.#next()) {
+      const step = this.#step(group);
+      if (step === 'no_room') return;
       this.#starving.delete(group);
+      if (step === 'more') this.#starving.add(group); // behind the others
     }
+  }
+
+  /** Who has least; of those that have as much, whose turn it is. */
+  #next(): Group | undefined {
+    let next: Group | undefined;
+    for (const group of this.#starving) {
+      if (!next || shareOf(group).heldBytes < shareOf(next).heldBytes) next = group;
+    }
+    return next;
   }
 
   sweep(): void {
@@ -57,28 +89,27 @@ export class Demand {
     }
   }
 
-  /** False for want of room. */
-  #advance(group: Group): boolean {
-    return this.#serve(group) && this.#grow(group);
-  }
-
-  #serve(group: Group): boolean {
-    for (const waiter of group.waiters) {
-      const lease = this.#options.take(group);
-      if (lease === 'none') return true;
-      if (lease === 'no_room') return false;
+  /** Serves one who waits, or has one sandbox made: as many as they need beside those on their way. */
+  #step(group: Group): 'satisfied' | 'more' | 'no_room' {
+    const { take, make } = this.#options;
+    const waiter = firstOf(group.waiters);
+    if (!waiter) return 'satisfied';
+    const lease = take(group);
+    if (lease === 'no_room') return 'no_room';
+    if (lease !== 'none') {
       waiter.resolve({ lease });
+      return 'more';
     }
-    return true;
+    if (group.creating >= Math.ceil(group.waiters.size / capacityOf(group.version))) {
+      return 'satisfied';
+    }
+    const made = make(group);
+    if (made === 'started') return 'more';
+    return made === 'at_max' ? 'satisfied' : 'no_room';
   }
+}
 
-  /** As many sandboxes as the waiters need beside those on their way. */
-  #grow(group: Group): boolean {
-    const needed = Math.ceil(group.waiters.size / capacityOf(group.version));
-    while (group.creating < needed) {
-      const made = this.#options.make(group);
-      if (made !== 'started') return made === 'at_max';
-    }
-    return true;
-  }
+function shareOf({ owner, version }: Group): Share {
+  const { memoryBytes } = version.spec;
+  return { heldBytes: owner.size * memoryBytes, needBytes: memoryBytes };
 }

@@ -73,6 +73,7 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
     this.#demand = new Demand({
       take: (group) => this.#take(group),
       make: (group) => this.#make(group),
+      isReserved: (group) => this.#upkeep.isReserved(group),
     });
     this.#creations = new Creations({
       factory: options.factory,
@@ -120,7 +121,8 @@ export class SandboxPool implements SandboxLender, SandboxReserver, Service {
     const owner = this.#functionOf(version.spec.name);
     const group = owner.group(version, caller);
     this.#upkeep.called(owner, version, caller);
-    const lease = group.waiters.size === 0 ? this.#take(group) : 'none';
+    const isFree = group.waiters.size === 0 && !this.#demand.isOwed(group);
+    const lease = isFree ? this.#take(group) : 'none';
     if (typeof lease !== 'string') return Promise.resolve({ lease });
     if (group.waiters.size >= waitersLimit) {
       return Promise.reject(tooManyWaiters(version.spec.scaling.max));

@@ -6,28 +6,17 @@ import {
   RECURSION_DESIRED,
   type Question,
 } from 'dns-packet';
-import type { EgressRule } from '../../domain/network.ts';
 import type { IpFamily } from '../../lib/ip-range.ts';
-import { judgeName, type AllowedPort } from '../egress-policy.ts';
-import type { Resolver } from './resolver.ts';
+import type { Resolved } from './resolver.ts';
+import { notThere, type OnRefused, type Zone } from './zone.ts';
 
 export interface NameServerOptions {
-  readonly rules: readonly EgressRule[];
-  readonly resolver: Pick<Resolver, 'resolve'>;
-  /** Those for which the sandbox has an address. */
-  readonly families: readonly IpFamily[];
+  /** The first that has a name answers for it; what none has does not exist. */
+  readonly zones: readonly Zone[];
   /** Does an invocation run? Nobody else has anything to ask. */
   readonly isOpen: () => boolean;
-  /** Addresses that stay out of reach, whatever a name says. */
-  readonly isBlocked: (address: string) => boolean;
-  /** Lets the sandbox connect there; called before it learns of the addresses. */
-  readonly permit: (
-    addresses: readonly string[],
-    ports: readonly AllowedPort[],
-    ttlSeconds: number,
-  ) => void;
-  readonly onRefused: (name: string, why: 'name' | 'address') => void;
-  /** The resolver could not say; the function is told SERVFAIL. */
+  readonly onRefused: OnRefused;
+  /** It could not be found out; the function is told SERVFAIL. */
   readonly onFailed: (error: unknown) => void;
   readonly now: () => number;
 }
@@ -41,8 +30,8 @@ const questionsPerSecond = 100;
 const openQuestionsLimit = 64;
 
 /**
- * Answers one sandbox's questions: only names that its function may connect to exist, and only
- * addresses that it may reach are told. Nothing of a question for another name leaves the machine.
+ * Answers one sandbox's questions: only names that its function may connect to exist. Nothing of a
+ * question for another name leaves the machine.
  */
 export class NameServer {
   readonly #options: NameServerOptions;
@@ -73,21 +62,22 @@ export class NameServer {
   }
 
   async #resolve(id: number, question: Question): Promise<Buffer> {
-    const { rules, resolver, families, permit, onRefused } = this.#options;
     const name = question.name.toLowerCase();
-    const verdict = judgeName(rules, name);
-    if (!verdict.isAllowed || !namePattern.test(name)) {
-      onRefused(name, 'name');
-      return reply(id, question, codes.notFound);
+    const resolved = await this.#lookUp(name, familyOfType[question.type]);
+    if (!resolved.exists) return reply(id, question, codes.notFound);
+    return reply(id, question, codes.none, resolved.addresses, resolved.ttlSeconds);
+  }
+
+  #lookUp(name: string, family: IpFamily | undefined): Promise<Resolved> {
+    const { zones, onRefused } = this.#options;
+    if (namePattern.test(name)) {
+      for (const zone of zones) {
+        const resolved = zone.resolve(name, family);
+        if (resolved) return resolved;
+      }
     }
-    const family = familyOfType[question.type];
-    if (family === undefined || !families.includes(family)) return reply(id, question, codes.none);
-    const { exists, addresses, ttlSeconds } = await resolver.resolve(name, family);
-    if (!exists) return reply(id, question, codes.notFound);
-    const reachable = addresses.filter((address) => !this.#options.isBlocked(address));
-    if (reachable.length < addresses.length) onRefused(name, 'address');
-    permit(reachable, verdict.ports, ttlSeconds);
-    return reply(id, question, codes.none, reachable, ttlSeconds);
+    onRefused(name, 'name');
+    return Promise.resolve(notThere);
   }
 
   /** Some a second, and some at once. */

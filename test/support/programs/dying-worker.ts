@@ -7,7 +7,9 @@ import { openRuntimeCore } from '../runtime-core.ts';
 const [dir = '', cgroupsPath = '', step = ''] = process.argv.slice(2);
 const never = new AbortController().signal;
 const { maker, order } = await openRuntimeCore(dir, cgroupsPath, killedAfter(step as KillingStep));
-const sandbox = await maker.make(order, never);
+const onDisk = order.mounts.filter(({ destination }) => destination !== '/tmp');
+const scratchDiskBytes = 16 * 1024 * 1024;
+const sandbox = await maker.make({ ...order, mounts: onDisk, scratchDiskBytes }, never);
 const isUp = () => sandbox.inspect().stats.pids >= 4; // the OCI runtime, the shell, its children
 while (!isUp()) await delay(5);
 if (step === 'run') die();

@@ -101,6 +101,27 @@ describe('hearth.json', () => {
     expect(problemsOf(config('["a-b"]'))).toHaveLength(1);
   });
 
+  test('has its scratch volume in memory as far as that can be, or on disk', () => {
+    const config = (scratch: string, memory = '128Mi') =>
+      `{ "name": "a", "entry": "a.ts", "memory": "${memory}", "scratch": ${scratch} }`;
+    const scratchOf = (text: string) => {
+      const { scratchBytes, scratchOnDisk } = parseFunctionConfig(text);
+      return [scratchBytes / 2 ** 20, scratchOnDisk];
+    };
+    expect(scratchOf(config('"128Mi"'))).toEqual([128, undefined]);
+    expect(scratchOf(config('"129Mi"'))).toEqual([129, true]);
+    expect(scratchOf(config('"4Gi"', '8Gi'))).toEqual([4096, undefined]);
+    expect(scratchOf(config('"20Gi"'))).toEqual([20_480, true]);
+    expect(scratchOf(config('{ "size": "64Mi", "disk": true }'))).toEqual([64, true]);
+    expect(scratchOf(config('{ "size": "64Mi" }'))).toEqual([64, undefined]);
+    for (const wrong of ['"2Ti"', '{ "size": "1Mi", "disk": true }', '"1Ki"', '{ "disk": true }']) {
+      expect(problemsOf(config(wrong)).join()).toContain('scratch');
+    }
+    expect(problemsOf(config('{ "size": "1Gi", "disk": false }'))).toEqual([
+      'scratch: "1Gi" does not fit into the memory of 128.0 MiB; leave out "disk"',
+    ]);
+  });
+
   test('names every amount that is out of bounds', () => {
     const text = `{ "name": "Not A Name", "entry": "../a.ts", "memory": "1Mi", "timeout": "1h",
                     "scratch": "lots", "env": { "A": "${'x'.repeat(5000)}" } }`;

@@ -1,16 +1,21 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { NetworkedSandbox } from '../../../src/containers/networked-sandbox.ts';
 import type { InvocationOutcome, InvocationRequest } from '../../../src/domain/invocation.ts';
+import type { CallContext } from '../../../src/domain/network.ts';
 import type { ResponseListener, Sandbox } from '../../../src/domain/sandbox.ts';
 
-const request = {} as InvocationRequest;
+const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
+const request = {
+  head: { headers: [['traceparent', traceparent]], callDepth: 3 },
+} as unknown as InvocationRequest;
 const listener = {} as ResponseListener;
 let isOpen: boolean;
 let ends: PromiseWithResolvers<InvocationOutcome>[];
 let destroy: Sandbox['destroy'];
+let inner: Sandbox;
 let sandbox: NetworkedSandbox;
 const network = {
-  open: vi.fn<() => void>(),
+  open: vi.fn<(context?: CallContext) => void>(),
   close: () => void (isOpen = false),
 };
 
@@ -19,28 +24,26 @@ beforeEach(() => {
   ends = [];
   destroy = vi.fn<Sandbox['destroy']>(async () => {});
   network.open.mockReset().mockImplementation(() => void (isOpen = true));
-  sandbox = new NetworkedSandbox(
-    {
-      id: 'one',
-      memoryBytes: 1,
-      destroyed: undefined,
-      gone: new Promise(() => {}),
-      wanted: new AbortController().signal,
-      invoke: () => {
-        expect(isOpen).toBe(true);
-        const end = Promise.withResolvers<InvocationOutcome>();
-        ends.push(end);
-        return { outcome: end.promise, grant: () => {}, cancel: () => {} };
-      },
-      freeze: () => expect(isOpen).toBe(false),
-      thaw: () => {},
-      isTidy: () => true,
-      tidy: async () => true,
-      usage: () => ({ memoryBytes: 0, descriptors: 0 }),
-      destroy: (reason) => destroy(reason),
+  inner = {
+    id: 'one',
+    memoryBytes: 1,
+    destroyed: undefined,
+    gone: new Promise(() => {}),
+    wanted: new AbortController().signal,
+    invoke: () => {
+      expect(isOpen).toBe(true);
+      const end = Promise.withResolvers<InvocationOutcome>();
+      ends.push(end);
+      return { outcome: end.promise, grant: () => {}, cancel: () => {} };
     },
-    network,
-  );
+    freeze: () => expect(isOpen).toBe(false),
+    thaw: () => {},
+    isTidy: () => true,
+    tidy: async () => true,
+    usage: () => ({ memoryBytes: 0, descriptors: 0 }),
+    destroy: (reason) => destroy(reason),
+  };
+  sandbox = new NetworkedSandbox(inner, network, true);
 });
 
 async function end(index: number): Promise<void> {
@@ -54,6 +57,13 @@ describe('a sandbox with a network', () => {
     expect(isOpen).toBe(true);
     await end(0);
     expect(isOpen).toBe(false);
+  });
+
+  test('says what it serves, for the calls that it makes meanwhile', () => {
+    sandbox.invoke(request, listener);
+    expect(network.open).toHaveBeenLastCalledWith({ depth: 3, traceparent });
+    new NetworkedSandbox(inner, network, false).invoke(request, listener);
+    expect(network.open).toHaveBeenLastCalledWith({ depth: 3 }); // it could serve others too
   });
 
   test('keeps it open for the last of several invocations', async () => {

@@ -436,8 +436,8 @@ describe('room', () => {
   test('goes first to whom has waited longest, also if that needs more', async () => {
     pool = makePool(200);
     const busy = [await coldLease(fakeVersion()), await coldLease(fakeVersion())] as const;
-    const large = leaseOf(fakeVersion({ memoryBytes: 200 }));
-    const small = leaseOf(fakeVersion());
+    const large = leaseOf(fakeVersion({ name: 'large', memoryBytes: 200 }));
+    const small = leaseOf(fakeVersion({ name: 'small' }));
     await busy[0].sandbox.destroy('crashed');
     busy[0][Symbol.dispose]();
     await new Promise((resolve) => setImmediate(resolve));
@@ -450,6 +450,68 @@ describe('room', () => {
     await vi.waitFor(() => expect(factory.pending).toBe(1));
     factory.finish();
     await small;
+  });
+
+  test('is shared: who has little goes before who has much, in whatever queue', async () => {
+    pool = makePool(400);
+    const rich = fakeVersion({ name: 'rich' });
+    const poor = fakeVersion({ name: 'poor' });
+    const held = [];
+    for (let i = 0; i < 4; i++) held.push(await coldLease(rich));
+    const behind = Array.from({ length: 3 }, () => leaseOf(rich));
+    const [first, second, third] = [leaseOf(poor), leaseOf(poor), leaseOf(poor)];
+    held[0]![Symbol.dispose](); // 4 to 0: it gives its place
+    await held[0]!.sandbox.gone;
+    await vi.waitFor(() => expect(factory.pending).toBe(1));
+    factory.finish();
+    await first;
+    held[1]![Symbol.dispose](); // 3 to 1: once more
+    await held[1]!.sandbox.gone;
+    await vi.waitFor(() => expect(factory.pending).toBe(1));
+    factory.finish();
+    await second;
+    held[2]![Symbol.dispose](); // 2 to 2: it goes on with what it has
+    expect((await behind[0]!).sandbox).toBe(held[2]!.sandbox);
+    (await second)[Symbol.dispose]();
+    expect((await third).sandbox).toBe((await second).sandbox);
+  });
+
+  test('is taken in turns by those that wait for it', async () => {
+    pool = makePool(400);
+    const busy = [];
+    for (let i = 0; i < 4; i++) busy.push(await coldLease(fakeVersion({ name: `busy-${i}` })));
+    const order: string[] = [];
+    const wanted = ['a', 'b'].flatMap((name) => {
+      const version = fakeVersion({ name });
+      return [0, 1].map(async () => {
+        await leaseOf(version);
+        order.push(name);
+      });
+    });
+    for (const lease of busy) {
+      lease[Symbol.dispose]();
+      await lease.sandbox.gone;
+      await vi.waitFor(() => expect(factory.pending).toBe(1));
+      factory.finish();
+    }
+    await Promise.all(wanted);
+    expect(order).toEqual(['a', 'b', 'a', 'b']);
+  });
+
+  test('is not taken from what is kept ready for a function', async () => {
+    pool = makePool(100);
+    const kept = fakeVersion({ name: 'kept' });
+    const ready = { version: kept, count: 1 };
+    pool.reserve(new Map([['kept', { served: new Set([kept.digest]), ready }]]));
+    const own = factory.finish();
+    const first = await leaseOf(kept);
+    const left = new AbortController();
+    const other = pool.lease(fakeVersion({ name: 'other' }), undefined, left.signal);
+    const second = leaseOf(kept);
+    first[Symbol.dispose]();
+    expect((await second).sandbox).toBe(own);
+    left.abort(new Error('gone'));
+    await expect(other).rejects.toThrow('gone');
   });
 
   test('is not cleared twice for one: who was told to go is waited for', async () => {

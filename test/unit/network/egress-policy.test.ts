@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EgressRule } from '../../../src/domain/network.ts';
-import { judgeName, needsNames } from '../../../src/network/egress-policy.ts';
+import { judgeName, needsLink, needsNames } from '../../../src/network/egress-policy.ts';
 
 const rule = (to: EgressRule['to'], port: number): EgressRule => ({
   to,
@@ -28,11 +28,14 @@ test.each([
   expect(verdict.ports.map(({ port }) => port)).toEqual(ports ?? []);
 });
 
-test('names are needed where a rule has one, or allows all', () => {
-  expect([[named('a.example.com')], [any], [ranged], []].map(needsNames)).toEqual([
-    true,
-    true,
-    false,
-    false,
-  ]);
+test.each([
+  [{ egress: [named('a.example.com')] }, { link: true, names: true }],
+  [{ egress: [any] }, { link: true, names: true }],
+  [{ egress: [ranged] }, { link: true, names: false }],
+  [
+    { egress: [], calls: ['orders'] },
+    { link: false, names: true },
+  ],
+])('%j needs %j', (network, { link, names }) => {
+  expect([needsLink(network), needsNames(network)]).toEqual([link, names]);
 });

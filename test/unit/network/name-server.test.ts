@@ -1,6 +1,8 @@
 import { decode, encode, type Answer } from 'dns-packet';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EgressRule } from '../../../src/domain/network.ts';
+import { callsZone } from '../../../src/network/dns/calls-zone.ts';
+import { egressZone } from '../../../src/network/dns/egress-zone.ts';
 import { NameServer } from '../../../src/network/dns/name-server.ts';
 import type { Resolved } from '../../../src/network/dns/resolver.ts';
 
@@ -23,13 +25,17 @@ beforeEach(() => {
   });
   isOpen = true;
   nowMs = 0;
-  server = new NameServer({
+  const egress = egressZone({
     rules,
     resolver: { resolve },
     families: [4],
-    isOpen: () => isOpen,
     isBlocked: (address) => address.startsWith('10.'),
     permit,
+    onRefused,
+  });
+  server = new NameServer({
+    zones: [callsZone(['orders', 'shop-*'], onRefused), egress],
+    isOpen: () => isOpen,
     onRefused,
     onFailed,
     now: () => nowMs,
@@ -59,6 +65,21 @@ describe('the name server of a sandbox', () => {
       30,
     );
     expect(onRefused).toHaveBeenCalledExactlyOnceWith('api.example.com', 'address');
+  });
+
+  test('answers for the functions that may be called, and for no other', async () => {
+    for (const name of ['orders.fn.internal', 'Shop-Cart.fn.internal']) {
+      expect(await ask(name)).toMatchObject({
+        rcode: 'NOERROR',
+        answers: [{ data: '127.0.0.54' }],
+      });
+      expect(await ask(name, 'AAAA')).toEqual({ rcode: 'NOERROR', answers: [] });
+    }
+    for (const name of ['payroll.fn.internal', 'a.orders.fn.internal', '.fn.internal']) {
+      expect((await ask(name)).rcode).toBe('NXDOMAIN');
+    }
+    expect(onRefused).toHaveBeenCalledWith('payroll.fn.internal', 'name');
+    expect(resolve).not.toHaveBeenCalled();
   });
 
   test('asks nobody about other names', async () => {

@@ -1,0 +1,19 @@
+import { calledFunction, functionDomain } from '../../domain/function-caller.ts';
+import { fits } from '../../domain/principal.ts';
+import { callsAddress } from '../calls-door.ts';
+import { notThere, withAddresses, type OnRefused, type Zone } from './zone.ts';
+
+/** `<name>.fn.internal`: functions that this one may call, all behind one door. */
+export function callsZone(calls: readonly string[], onRefused: OnRefused): Zone {
+  return {
+    resolve: (name, family) => {
+      if (!name.endsWith(`.${functionDomain}`)) return undefined;
+      const called = calledFunction(name);
+      if (called !== undefined && calls.some((pattern) => fits(pattern, called))) {
+        return Promise.resolve(withAddresses(family === 4 ? [callsAddress.host] : []));
+      }
+      onRefused(name, 'name');
+      return Promise.resolve(notThere);
+    },
+  };
+}
