@@ -84,6 +84,7 @@ export class FunctionPool {
 
   /** At `max`: the idle sandbox whose place this group gets, unless a place is about to be free. */
   whoMakesWayFor(group: Group): Member | undefined {
+    if (this.groups.size === 1) return undefined;
     const members = [...this.groups.values()].flatMap((other) => Array.from(other.members));
     if (members.some(({ sandbox }) => sandbox.destroyed)) return undefined;
     return members
