@@ -30,12 +30,15 @@ export interface SandboxVolumeLenderOptions {
 /** How long a sandbox that is being made waits for a volume that another has for itself. */
 const waitMs = 10_000;
 
-const none: SandboxVolumes = {
-  mounts: [],
-  wanted: new AbortController().signal,
-  lost: new AbortController().signal,
-  [Symbol.asyncDispose]: async () => {},
-};
+/** Signals of their own for each sandbox: who listens to one that all share is kept with it for ever. */
+export function noVolumes(): SandboxVolumes {
+  return {
+    mounts: [],
+    wanted: new AbortController().signal,
+    lost: new AbortController().signal,
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
 
 /**
  * Gives each sandbox a view of its volumes in which the ids on disk are the ids inside it, and the
@@ -55,7 +58,7 @@ export class SandboxVolumeLender implements VolumeLender {
     sandbox: VolumeUser,
     signal: AbortSignal,
   ): Promise<SandboxVolumes> {
-    if (volumes.length === 0) return none;
+    if (volumes.length === 0) return noVolumes();
     await using stack = new AsyncDisposableStack();
     const { uid } = this.#options;
     const swapped = { uids: [uid, sandbox.uid], gids: [uid, sandbox.gid] } as const;

@@ -126,6 +126,6 @@ test('a hundred sandboxes made and destroyed leave a worker as it was', async ()
   const { heapBytes: heapBefore, ...heldBefore } = before;
   expect(held).toEqual(heldBefore);
   expect(held.cgroups).toBe(0);
-  expect(heapBytes - heapBefore).toBeLessThan(2 * 1024 * 1024);
+  expect(heapBytes - heapBefore).toBeLessThan(1024 * 1024);
   await expectNothingLeft();
 });

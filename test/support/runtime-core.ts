@@ -11,7 +11,7 @@ import { Workspace } from '../../src/containers/workspace.ts';
 import type { IdRangeProvider } from '../../src/domain/container.ts';
 import type { ContainerEngine } from '../../src/domain/container-engine.ts';
 import type { NetworkProvider } from '../../src/domain/network.ts';
-import type { SandboxVolumes, ScratchDisks } from '../../src/domain/volume.ts';
+import type { ScratchDisks } from '../../src/domain/volume.ts';
 import { ServiceGroup } from '../../src/lib/lifecycle.ts';
 import {
   CgroupTree,
@@ -23,6 +23,7 @@ import { NamespacePool } from '../../src/network/namespace-pool.ts';
 import { IdRanges } from '../../src/security/id-ranges.ts';
 import { strictProfile } from '../../src/security/strict-profile.ts';
 import { mountPlan } from '../../src/volumes/mount-plan.ts';
+import { noVolumes } from '../../src/volumes/sandbox-volumes.ts';
 import { ScratchImages } from '../../src/volumes/scratch-images.ts';
 import { makeSmallRoot } from './small-root.ts';
 import { silentLogger } from './silent-logger.ts';
@@ -51,13 +52,6 @@ export interface RuntimeCore {
 }
 
 const noConnection = { connect: async () => {}, open: () => {}, close: () => {} };
-
-const noVolumes: SandboxVolumes = {
-  mounts: [],
-  wanted: new AbortController().signal,
-  lost: new AbortController().signal,
-  [Symbol.asyncDispose]: async () => {},
-};
 
 /** Only for a process in a mount namespace of its own; `dir` is its alone. */
 export async function openRuntimeCore(
@@ -104,7 +98,7 @@ export async function openRuntimeCore(
     idRanges: decorate.idRanges?.(idRanges) ?? idRanges,
     network: decorate.network?.(network) ?? network,
     roots: decorate.roots?.(roots) ?? roots,
-    volumes: { lend: async () => noVolumes },
+    volumes: { lend: async () => noVolumes() },
     scratchDisks: decorate.scratchDisks?.(scratchDisks) ?? scratchDisks,
     tasksDir: workspace.tasksDir,
     logs: { append: () => {} },
