@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import type {
@@ -134,9 +134,12 @@ export class DirDriver implements VolumeDriver {
     await rm(join(place, 'new'), { recursive: true, force: true });
   }
 
+  /** A server that makes everyone the same user (NFS, `all_squash`) refuses owners: anyone writes. */
   async #makeData(path: string): Promise<void> {
     await mkdir(path, { recursive: true });
-    await chown(path, this.#options.uid, this.#options.uid);
+    await chown(path, this.#options.uid, this.#options.uid).catch((error: NodeJS.ErrnoException) =>
+      error.code === 'EPERM' ? chmod(path, 0o777) : Promise.reject(error),
+    );
   }
 
   #place({ name }: VolumeRecord): string {
@@ -158,10 +161,13 @@ export class DirDriver implements VolumeDriver {
   }
 }
 
-/** With owners, modes, times and holes; whole or not there at all. */
+/** With owners where there are any, modes, times and holes; whole or not there at all. */
 async function copyTree(source: string, target: string): Promise<void> {
   const draft = join(target, '..', `.new-${randomUUID()}`);
-  const args = ['--archive', '--sparse=always', '--reflink=auto', '--', source, draft];
+  const how = ['--archive', '--sparse=always', '--reflink=auto'];
+  const isOfAnyone = ((await stat(source)).mode & 0o777) === 0o777; // see #makeData
+  if (isOfAnyone) how.push('--no-preserve=ownership');
+  const args = [...how, '--', source, draft];
   try {
     await exec('cp', args, { timeoutMs: copyLimitMs });
     await rename(draft, target);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DirDriver } from '../../src/volumes/dir-driver.ts';
+import { mount, unmount } from '../../src/linux/index.ts';
 import { LocalDriver } from '../../src/volumes/local-driver.ts';
 import { withOwnMounts } from '../support/tests-with-own-mounts.ts';
 import { volumeDriverContract } from './volume-driver.ts';
@@ -22,6 +23,19 @@ withOwnMounts('contract', import.meta.url, () => {
       driver,
       volume: (name) => ({ ...common, name, driver: 'local', sizeBytes: 16 * 1024 ** 2 }),
       close: () => rm(dir, { recursive: true }),
+    };
+  });
+
+  volumeDriverContract('DirDriver, on a mount of its own', async () => {
+    const dir = await newFolder();
+    mount({ source: 'tmpfs', target: dir, type: 'tmpfs' });
+    return {
+      driver: new DirDriver({ dir, uid: 1000 }),
+      volume: (name) => ({ ...common, name, driver: 'dir', sizeBytes: undefined }),
+      close: async () => {
+        unmount(dir);
+        await rm(dir, { recursive: true });
+      },
     };
   });
 

@@ -71,6 +71,8 @@ withOwnMounts('integration', import.meta.url, () => {
       execFileSync('cp', ['--sparse=always', image(), join(dir, 'cut')]);
     }
     execFileSync('cp', ['--sparse=always', join(dir, 'cut'), image()]);
+    const features = () => execFileSync('dumpe2fs', ['-h', image()], { stdio: 'pipe' }).toString();
+    expect(features()).toContain('needs_recovery');
     await using mounted = await driver.mount(volume);
     expect((await stat(join(mounted.root, 'file'))).size).toBe(6);
   });
