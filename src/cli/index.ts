@@ -14,6 +14,7 @@ import { invocationCommand } from './commands/invocation.ts';
 import { invokeCommand } from './commands/invoke.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
+import { networkCommand } from './commands/network.ts';
 import { queueCommand } from './commands/queue.ts';
 import { rmCommand } from './commands/rm.ts';
 import { rollbackCommand } from './commands/rollback.ts';
@@ -81,6 +82,7 @@ function program(context: CommandContext): Command {
     secretCommand,
     sandboxCommand,
     volumeCommand,
+    networkCommand,
     scheduleCommand,
   ];
   for (const command of commands) root.addCommand(command(context).exitOverride());

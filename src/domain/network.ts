@@ -23,6 +23,8 @@ export interface NetworkSpec {
   readonly egress: readonly EgressRule[];
   /** Functions that it may call as `http://<name>.fn.internal/`; `*` in one is any text. */
   readonly calls?: readonly string[];
+  /** Private networks that it is on. */
+  readonly networks?: readonly string[];
 }
 
 /**

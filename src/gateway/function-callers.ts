@@ -5,12 +5,14 @@ import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import {
-  calledFunction,
   callDepthLimit,
-  callerPrincipal,
+  callingPrincipal,
+  everyFunction,
+  internalName,
   type FunctionCaller,
 } from '../domain/function-caller.ts';
-import { can, type Principal } from '../domain/principal.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { FunctionSpec } from '../domain/function.ts';
 import type { InvocationRoute } from './invocation-route.ts';
 
 /** Who calls is said at once, in one line. */
@@ -93,29 +95,49 @@ async function readCaller(socket: Socket): Promise<FunctionCaller> {
   }
 }
 
+/** One call of a function by a function. */
+export interface FunctionCall {
+  readonly caller: FunctionCaller;
+  /** The private network by which it comes, or `everyFunction`. */
+  readonly network: string;
+}
+
 /** Where a call is to go: its `Host` names the function. */
-export function calledRoute({ headers, url = '' }: IncomingMessage): InvocationRoute {
+export function readCall(
+  caller: FunctionCaller,
+  { headers, url = '' }: IncomingMessage,
+): { readonly route: InvocationRoute; readonly call: FunctionCall } {
   const hostName = (headers.host ?? '').toLowerCase().replace(/:\d+$/, '');
-  const functionName = calledFunction(hostName) ?? `//${hostName}`; // else what none is named
-  return { trigger: 'http', functionName, url: url.startsWith('/') ? url : '/' };
+  const { name, network } = internalName(hostName) ?? {
+    name: `//${hostName}`, // what none is named
+    network: everyFunction,
+  };
+  return {
+    route: { trigger: 'http', functionName: name, url: url.startsWith('/') ? url : '/' },
+    call: { caller, network },
+  };
 }
 
 /** @throws HostError `forbidden` unless it may call that function; `conflict` in an endless loop. */
-export function callingPrincipal(caller: FunctionCaller, called: string): Principal {
-  const principal = callerPrincipal(caller);
-  if (!can(principal, 'invoke', called)) {
-    throw new HostError(
-      'forbidden',
-      'calls.forbidden',
-      `The function "${caller.functionName}" does not list "${called.slice(0, 80)}" in its network.calls.`,
-    );
-  }
-  if (caller.depth >= callDepthLimit) {
-    throw new HostError(
-      'conflict',
-      'calls.too_deep',
-      `Functions have called one another ${callDepthLimit} times in a row: do they go round in a circle?`,
-    );
-  }
-  return principal;
+export function admitCall(
+  { caller, network }: FunctionCall,
+  name: string,
+  spec: FunctionSpec | undefined,
+): Principal {
+  const principal = callingPrincipal(caller, { name, network }, spec?.network?.networks);
+  if (!principal) throw forbidden(caller.functionName, name.slice(0, 80), network);
+  if (caller.depth < callDepthLimit) return principal;
+  throw new HostError(
+    'conflict',
+    'calls.too_deep',
+    `Functions have called one another ${callDepthLimit} times in a row: do they go round in a circle?`,
+  );
+}
+
+function forbidden(caller: string, called: string, network: string): HostError {
+  const why =
+    network === everyFunction
+      ? `The function "${caller}" does not list "${called}" in its network.calls.`
+      : `The functions "${caller}" and "${called}" are not both on the network "${network}".`;
+  return new HostError('forbidden', 'calls.forbidden', why);
 }

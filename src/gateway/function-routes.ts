@@ -75,6 +75,9 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     for (const called of spec.network?.calls ?? []) {
       requireRight(request.principal, 'invoke', called);
     }
+    for (const network of spec.network?.networks ?? []) {
+      requireRight(request.principal, 'deploy', network);
+    }
     const options = { isStaged: request.query.staged };
     const deployed = await deployer.deploy(spec, Readable.from([request.body]), options);
     return reply.code(deployed.changed ? 201 : 200).send(deployment(deployed, baseUrl(request)));

@@ -12,7 +12,7 @@ import { timeoutLimitMs } from '../domain/limits.ts';
 import type { Service } from '../domain/service.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { EventInvocations } from './event-invocations.ts';
-import { FunctionCallers, calledRoute } from './function-callers.ts';
+import { FunctionCallers, readCall } from './function-callers.ts';
 import { Certificate, type TlsFiles } from './certificate.ts';
 import { createInvocationHandler } from './invocation-handler.ts';
 import { invocationRoute } from './invocation-route.ts';
@@ -99,7 +99,10 @@ class HttpGateway implements Gateway {
     this.#functionCallers = new FunctionCallers({
       path: options.functionCallsPath,
       newServer: (listener) => limited(createServer(serverLimits, listener)),
-      serve: (caller, request, response) => invoke(calledRoute(request), request, response, caller),
+      serve: (caller, request, response) => {
+        const { route, call } = readCall(caller, request);
+        invoke(route, request, response, call);
+      },
     });
     this.#app = createManagementApp({ ...options, createServer: newServer });
   }

@@ -3,7 +3,6 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError, toHostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
-import type { FunctionCaller } from '../domain/function-caller.ts';
 import type { FunctionStore, FunctionVersion } from '../domain/function.ts';
 import type { HttpTrigger, TriggerGuard } from '../domain/http-trigger.ts';
 import type { Logger } from '../domain/logger.ts';
@@ -11,7 +10,7 @@ import type { Authorizer } from '../domain/principal.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { identify, isPrincipal, requireRight, verified, type Caller } from './callers.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
-import { callingPrincipal } from './function-callers.ts';
+import { admitCall, type FunctionCall } from './function-callers.ts';
 import type { EventInvocations } from './event-invocations.ts';
 import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
@@ -37,8 +36,8 @@ export type InvocationHandler = (
   route: InvocationRoute,
   request: IncomingMessage,
   response: ServerResponse,
-  /** The function that calls, where it is one: it needs no key. */
-  functionCaller?: FunctionCaller,
+  /** Where a function calls: it needs no key. */
+  call?: FunctionCall,
 ) => void;
 
 /**
@@ -62,9 +61,8 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     route: InvocationRoute,
     request: IncomingMessage,
     response: ServerResponse,
-    functionCaller: FunctionCaller | undefined,
+    call: FunctionCall | undefined,
   ): Admission | undefined {
-    const calling = functionCaller && callingPrincipal(functionCaller, route.functionName);
     if (route.trigger === 'event') {
       const caller = identifyFor(route, request);
       const record = functions.get(route.functionName);
@@ -73,6 +71,7 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     }
     const record = functions.get(route.functionName);
     const version = record && wantedVersion(record, route, request);
+    const calling = call && admitCall(call, route.functionName, version?.spec);
     const http = version?.spec.http;
     if (!version || !http) {
       throw notFound(`There is no HTTP trigger "${route.functionName.slice(0, 80)}".`);
@@ -89,17 +88,17 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     return { version, caller, ...(isForKeys ? {} : { trigger: http }) };
   }
 
-  return (route, request, response, functionCaller) => {
+  return (route, request, response, call) => {
     const id = randomUUID();
     const trace = tracing.begin(
-      (name) => single(request.headers[name]) ?? contextHeader(functionCaller, name),
+      (name) => single(request.headers[name]) ?? contextHeader(call, name),
     );
     const { functionName } = route;
     const told = { id, functionName, route: routeOf(route), response, trace, ...services };
     const begin = (details: boolean) => new InvocationAnswer({ ...told, details });
     let admission: Admission | undefined;
     try {
-      admission = admit(route, request, response, functionCaller);
+      admission = admit(route, request, response, call);
     } catch (error) {
       return begin(false).fail(toHostError(error));
     }
@@ -120,9 +119,9 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
         const head = requestHead(request, route, {
-          hidesKey: hasKey && !functionCaller,
+          hidesKey: hasKey && !call,
           trace,
-          caller: functionCaller,
+          caller: call?.caller,
         });
         const invocation = { id, version, head, caller: principal?.id, body, trace };
         if (route.trigger === 'http') invocations.start(invocation, answer);
@@ -143,8 +142,8 @@ const single = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value[0] : value;
 
 /** What a function does not pass on by itself its worker knows. */
-const contextHeader = (caller: FunctionCaller | undefined, name: string): string | undefined =>
-  name === 'traceparent' ? caller?.traceparent : undefined;
+const contextHeader = (call: FunctionCall | undefined, name: string): string | undefined =>
+  name === 'traceparent' ? call?.caller.traceparent : undefined;
 
 interface Admission {
   readonly version: FunctionVersion;

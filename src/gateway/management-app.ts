@@ -24,6 +24,7 @@ import { imageArchiveRoutes, type ImageArchiveRoutesOptions } from './image-arch
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
 import { LongRequests } from './long-requests.ts';
+import { networkRoutes, type NetworkRoutesOptions } from './network-routes.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
 import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts';
 import { forAnyone, guardRoutes } from './route-access.ts';
@@ -48,6 +49,7 @@ export interface ManagementAppOptions
     RegistryRoutesOptions,
     UsageRoutesOptions,
     VolumeRoutesOptions,
+    NetworkRoutesOptions,
     ScheduleRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
@@ -101,6 +103,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => usageRoutes(scope, options));
   app.register(async (scope) => scheduleRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, { ...options, longRequests }));
+  app.register(async (scope) => networkRoutes(scope, options));
   app.register(async (scope) => imageRoutes(scope, options));
   app.register(async (scope) => imageArchiveRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));

@@ -1,6 +1,7 @@
 import type { HostConfig } from '../config/host-config.ts';
 import type { FunctionRecord } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
+import type { NetworkRecord } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
 import type { VolumeRecord } from '../domain/volume.ts';
 import { FactBus } from '../events/fact-bus.ts';
@@ -10,8 +11,9 @@ import { createGateway } from '../gateway/gateway.ts';
 import { PeriodicCollection } from '../images/index.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
-import { checkEgress } from '../network/blocked-ranges.ts';
+import { checkEgress, checkEndpoint } from '../network/blocked-ranges.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
+import { recordedNetworks, requireNetworks } from '../orchestration/private-networks.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
 import { requireRuntimeClass } from '../orchestration/runtime-classes.ts';
@@ -47,6 +49,7 @@ export async function createGatewayHost(
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
   const security = await gatewaySecurity(paths, durable);
   const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
+  const networkRecords = new RedisRecordStore<NetworkRecord>({ ...durable, kind: 'networks' });
   const { keys, secrets, masterKey, authorizer, guard } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
@@ -85,6 +88,7 @@ export async function createGatewayHost(
       secrets,
       admit: (spec) => {
         checkEgress(spec.network, config.network);
+        requireNetworks(spec, networkRecords);
         requireRuntimeClass(spec, nodes.live());
         requireVolumes(spec, (name) => volumeRecords.get(name) !== undefined);
       },
@@ -106,6 +110,11 @@ export async function createGatewayHost(
       ),
     volumes: new VolumeClient({ socketPath: paths.volumeSocket }),
     volumeRecords,
+    networks: recordedNetworks({
+      records: networkRecords,
+      admit: (endpoint) => checkEndpoint(endpoint, config.network),
+    }),
+    networkRecords,
     logs,
     feed,
     metrics,
@@ -130,6 +139,7 @@ export async function createGatewayHost(
     functions,
     ...security.services,
     volumeRecords,
+    networkRecords,
     audit,
     nodes,
     sandboxes,

@@ -4,6 +4,7 @@ import type { FactPublisher } from '../domain/facts.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NamespaceSockets, NetworkProvider } from '../domain/network.ts';
+import type { NetworkDirectory } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
 import { NetworkNamespaces } from '../linux/index.ts';
 import { createNodeNetworks } from '../network/index.ts';
@@ -24,6 +25,7 @@ export function workerNetwork(options: {
   readonly settings: NetworkConfig;
   readonly workspace: Workspace;
   readonly gatewayPath: string;
+  readonly directory: NetworkDirectory;
   readonly facts: FactPublisher;
   readonly logger: Logger;
 }): WorkerNetwork {

@@ -18,12 +18,14 @@ import { Workspace } from '../containers/workspace.ts';
 import type { FunctionRecord } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NodeInfo } from '../domain/node.ts';
+import type { NetworkRecord } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
 import type { VolumeRecord } from '../domain/volume.ts';
 import { FactBus } from '../events/fact-bus.ts';
 import { FactRelay } from '../events/fact-relay.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import { CgroupTree, hideUnifiedHierarchy, readCgroupLayout } from '../linux/index.ts';
+import { networkDirectory } from '../orchestration/private-networks.ts';
 import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
 import { ensureNodeId } from '../orchestration/node-id.ts';
 import { SandboxAnswers } from '../orchestration/sandbox-answers.ts';
@@ -79,11 +81,14 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const cgroupsPath = `/hearth/${node.id}`;
   const cgroups = new CgroupTree(layout, cgroupsPath);
   const workspace = new Workspace(workspaceDir);
+  const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
+  const networkRecords = new RedisRecordStore<NetworkRecord>({ ...durable, kind: 'networks' });
   const network = workerNetwork({
     nodeId: node.id,
     settings: config.network,
     workspace,
     gatewayPath: paths.functionCalls,
+    directory: networkDirectory(networkRecords, functions),
     facts,
     logger,
   });
@@ -166,7 +171,6 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logger,
   });
   const dispatcher = new Dispatcher({ runner, replies });
-  const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
   const standby = standbyOf({ node, functions, fast, versions, stems, pool, logger });
   const attempts = new Attempts({ functions, runner });
   const eventQueues = createEventQueueWorker({
@@ -203,6 +207,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     new Leftovers(engine, cgroups, facts),
     workspace,
     volumeRecords,
+    networkRecords,
     volumes.service,
     ...network.services,
     logs,

@@ -1,5 +1,6 @@
 import { HostError } from '../domain/errors.ts';
 import type { NetworkSpec } from '../domain/network.ts';
+import type { NetworkEndpoint } from '../domain/private-network.ts';
 import {
   formatIpRange,
   ipRangesOverlap,
@@ -37,6 +38,19 @@ const always = [
   'ff00::/8', // multicast
 ].map(rangeOf);
 
+/** Those of them that are no place where anything could be for functions: not even an endpoint. */
+const nowhere = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/96',
+  '::ffff:0:0/96',
+  'fe80::/10',
+  'ff00::/8',
+].map(rangeOf);
+
 /** What the operator adds to it and takes from it. */
 export interface OperatorRanges {
   /** Of the node's sandboxes. */
@@ -62,6 +76,26 @@ export function isBlocked(address: string, operator: OperatorRanges): boolean {
 
 function allBlocked({ ranges, denied }: OperatorRanges): readonly IpRange[] {
   return [...always, ...denied, ...ranges];
+}
+
+/** May no endpoint of a private network have this address? */
+export function isForbidden(address: string, { ranges, denied }: OperatorRanges): boolean {
+  const one = parseIpRange(address);
+  if (!one) return true;
+  return [...nowhere, ...ranges, ...denied].some((range) => ipRangesOverlap(range, one));
+}
+
+/** @throws HostError `invalid` for an endpoint that no function can reach. */
+export function checkEndpoint(
+  { host }: Pick<NetworkEndpoint, 'host'>,
+  operator: OperatorRanges,
+): void {
+  if (!parseIpRange(host) || !isForbidden(host, operator)) return;
+  throw new HostError(
+    'invalid',
+    'network.forbidden_endpoint',
+    `${host} cannot be an endpoint: loopback, link-local and multicast addresses, those of sandboxes and what HEARTH_NETWORK_DENY lists stay out of reach. A service of this machine is reached at an address of one of its interfaces.`,
+  );
 }
 
 /**

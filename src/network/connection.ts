@@ -11,6 +11,9 @@ export const sandboxMac = Buffer.from([2, 0, 0, 0, 0, 2]);
 /** The kernel lets a new connection begin for so much longer than the function was told. */
 const graceMs = 5000;
 
+/** Of what private names permit; past it what was permitted is asked for anew. */
+const privateLimit = 1024;
+
 const protocolNumbers = { tcp: 6, udp: 17 } as const;
 
 export interface ConnectionOptions {
@@ -33,6 +36,8 @@ export interface ConnectionOptions {
  */
 export class Connection implements Disposable {
   readonly #options: ConnectionOptions;
+  /** Permitted by private names, by their keys. */
+  readonly #private = new Map<string, SetElement>();
   #mark: number | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -68,13 +73,18 @@ export class Connection implements Disposable {
     if (table.isLost) this.#attempt(() => endConnections(sockets));
   }
 
-  /** Lets it connect to what a name resolved to. */
-  permit(addresses: readonly string[], ports: readonly AllowedPort[], ttlSeconds: number): void {
+  /** Lets it connect to what a name resolved to; a private one also where others may not. */
+  permit(
+    by: 'resolved' | 'private',
+    addresses: readonly string[],
+    ports: readonly AllowedPort[],
+    ttlSeconds: number,
+  ): void {
     const elements = addresses.flatMap((text): SetElement[] => {
       const address = parseIpRange(text);
       if (!address) return [];
       return ports.map(({ protocol, port }) => ({
-        set: `resolved${address.family}`,
+        set: `${by}${address.family}`,
         key: [
           { type: 'ifname', value: this.#options.link },
           { type: 'address', value: ipBytes(address.family, address.first) },
@@ -85,12 +95,30 @@ export class Connection implements Disposable {
       }));
     });
     if (elements.length === 0) return;
+    if (by === 'private') this.#remember(elements);
     // Older kernels do not prolong what is there: it is added so that it can be deleted.
     this.#options.table.change(
       elements.flatMap((element) =>
         (['add', 'delete', 'add'] as const).map((change) => ({ change, element })),
       ),
     );
+  }
+
+  /** Takes back what private names permitted. What is connected stays so until it is closed. */
+  withdraw(): void {
+    const elements = [...this.#private.values()];
+    this.#private.clear();
+    if (elements.length === 0 || this.#options.table.isLost) return;
+    // The kernel may have removed some by itself: each is added so that it can be deleted.
+    const changes = elements.flatMap((element) =>
+      (['add', 'delete'] as const).map((change) => ({ change, element })),
+    );
+    this.#attempt(() => this.#options.table.change(changes));
+  }
+
+  #remember(elements: readonly SetElement[]): void {
+    if (this.#private.size + elements.length > privateLimit) this.withdraw();
+    for (const element of elements) this.#private.set(JSON.stringify(element.key), element);
   }
 
   [Symbol.dispose](): void {

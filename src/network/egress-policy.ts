@@ -25,13 +25,18 @@ export function judgeName(rules: readonly EgressRule[], name: string): NameVerdi
 }
 
 /** Does it need an interface beside its loopback? */
-export function needsLink({ egress }: NetworkSpec): boolean {
-  return egress.length > 0;
+export function needsLink({ egress, networks = [] }: NetworkSpec): boolean {
+  return egress.length + networks.length > 0;
+}
+
+/** Does it call functions? */
+export function needsDoor({ calls = [], networks = [] }: NetworkSpec): boolean {
+  return calls.length + networks.length > 0;
 }
 
 /** Does it need names to be resolved? */
-export function needsNames({ egress, calls = [] }: NetworkSpec): boolean {
-  return calls.length > 0 || egress.some(({ to }) => to.kind !== 'range');
+export function needsNames(network: NetworkSpec): boolean {
+  return needsDoor(network) || network.egress.some(({ to }) => to.kind !== 'range');
 }
 
 function matches(pattern: string, name: string): boolean {

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkSpec } from '../domain/network.ts';
+import type { NetworkDirectory } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
 import { ipBytes } from '../lib/ip-range.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
@@ -9,6 +10,7 @@ import type { AddressPair } from './address-pool.ts';
 import { Connection, routerMac, sandboxMac } from './connection.ts';
 import { readDenial, type DenialLog } from './denial-log.ts';
 import { egressZone } from './dns/egress-zone.ts';
+import { privateZone } from './dns/private-zone.ts';
 import type { OnRefused, Zone } from './dns/zone.ts';
 import {
   prepareNodeNetwork,
@@ -25,6 +27,7 @@ export interface EgressOptions {
   /** Where the files of addresses lie; made by its owner. */
   readonly addressesDir: string;
   readonly denials: DenialLog;
+  readonly directory: NetworkDirectory;
   readonly logger: Logger;
 }
 
@@ -32,6 +35,8 @@ export interface EgressOptions {
 export interface EgressLink extends AsyncDisposable {
   /** Names that lead somewhere by it. */
   readonly zones: readonly Zone[];
+  /** What private names led to is out of reach until it is looked up again. Never throws. */
+  withdraw(): void;
   open(): void;
   close(): void;
 }
@@ -60,6 +65,7 @@ export class Egress implements Service {
     this.#router = new Router(options.settings.namespace);
     this.#names = namesOf(options.nodeId);
     options.denials.collectFrom(() => this.#noteDenials());
+    options.directory.onChange(() => this.#links.forEach((link) => link.withdraw()));
   }
 
   async start(): Promise<void> {
@@ -86,7 +92,7 @@ export class Egress implements Service {
    */
   async connect(
     namespace: string,
-    { egress }: NetworkSpec,
+    { egress, networks = [] }: NetworkSpec,
     functionName: string,
     onRefused: OnRefused,
   ): Promise<EgressLink> {
@@ -121,16 +127,23 @@ export class Egress implements Service {
         sandbox: ipBytes(family, sandbox),
       })),
     });
-    const { resolver, families, isBlocked } = network;
-    const zone = egressZone({
-      rules: egress,
-      resolver,
-      families,
-      isBlocked,
-      permit: (...what) => connection.permit(...what),
-      onRefused,
-    });
-    return this.#keep(connection, [zone], stack.move());
+    const { directory } = this.#options;
+    const zones = [
+      privateZone({
+        ...network,
+        networks,
+        directory,
+        permit: (addresses, port, ttl) => connection.permit('private', addresses, [port], ttl),
+        onRefused,
+      }),
+      egressZone({
+        ...network,
+        rules: egress,
+        permit: (...what) => connection.permit('resolved', ...what),
+        onRefused,
+      }),
+    ];
+    return this.#keep(connection, zones, stack.move());
   }
 
   #keep(
@@ -142,6 +155,7 @@ export class Egress implements Service {
       zones,
       open: () => connection.open(),
       close: () => connection.close(),
+      withdraw: () => connection.withdraw(),
       [Symbol.asyncDispose]: async () => {
         this.#links.delete(link);
         await resources.disposeAsync();

@@ -1,6 +1,7 @@
 import type { FactPublisher } from '../domain/facts.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkProvider } from '../domain/network.ts';
+import type { NetworkDirectory } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
 import type { NetworkNamespaces } from '../linux/index.ts';
 import { DenialLog } from './denial-log.ts';
@@ -24,6 +25,7 @@ export interface NodeNetworksOptions {
   readonly readyNamespaces: number;
   /** A Unix socket: where the gateway takes calls of functions. */
   readonly gatewayPath: string;
+  readonly directory: NetworkDirectory;
   readonly facts: FactPublisher;
   readonly logger: Logger;
 }

@@ -9,7 +9,7 @@ import {
 } from '../lib/ip-range.ts';
 import type { NetworkNamespaces } from '../linux/index.ts';
 import { AddressPool } from './address-pool.ts';
-import { blockedRanges, disjoint, isBlocked } from './blocked-ranges.ts';
+import { blockedRanges, disjoint, isBlocked, isForbidden } from './blocked-ranges.ts';
 import { hostNameServers, Resolver, type DnsServer } from './dns/resolver.ts';
 import type { Router } from './router.ts';
 import { loadRuleTable, type RuleTable } from './rule-table.ts';
@@ -43,6 +43,7 @@ export interface NodeNetwork {
   readonly families: readonly IpFamily[];
   readonly resolver: Resolver;
   readonly isBlocked: (address: string) => boolean;
+  readonly isForbidden: (address: string) => boolean;
 }
 
 /** A function that needs more at once is better off with a proxy or a pool. */
@@ -84,6 +85,7 @@ export async function prepareNodeNetwork(options: {
       newSocket: (family) => namespaces.datagramsFrom(router.namespace, family),
     }),
     isBlocked: (address) => isBlocked(address, settings),
+    isForbidden: (address) => isForbidden(address, settings),
   };
 }
 

@@ -53,6 +53,9 @@ export function ruleset(options: RulesetOptions): Readonly<Record<string, Chain>
       rules: [
         `${fromSandbox} ip daddr @excepted4 goto from_sandbox`,
         `${fromSandbox} ip6 daddr @excepted6 goto from_sandbox`,
+        `${fromSandbox} iifname . ip daddr . meta l4proto . th dport @private4 goto from_sandbox`,
+        `${fromSandbox} iifname . ip6 daddr . meta l4proto . th dport @private6 goto from_sandbox`,
+        `${fromSandbox} ct state established,related iifname . ct mark @open goto from_sandbox`,
         `${fromSandbox} goto refuse`,
       ],
     },
@@ -65,16 +68,25 @@ export function ruleset(options: RulesetOptions): Readonly<Record<string, Chain>
         'meta nfproto ipv4 iifname . ether saddr . ip saddr != @source4 drop',
         'meta nfproto ipv6 iifname . ether saddr . ip6 saddr != @source6 drop',
         `${toSandbox} goto refuse`,
-        'ip daddr @blocked4 ip daddr != @excepted4 goto refuse',
-        'ip6 daddr @blocked6 ip6 daddr != @excepted6 goto refuse',
         'ct state established,related iifname . ct mark @open accept',
         'ct state != new goto refuse',
-        `update @rates { iifname limit rate over ${caps.newPerSecond}/second burst ${caps.newPerSecond} packets } goto refuse`,
-        `add @connections { iifname ct count over ${caps.open} } goto refuse`,
+        'iifname . ip daddr . meta l4proto . th dport @private4 goto private',
+        'iifname . ip6 daddr . meta l4proto . th dport @private6 goto private',
+        'ip daddr @blocked4 ip daddr != @excepted4 goto refuse',
+        'ip6 daddr @blocked6 ip6 daddr != @excepted6 goto refuse',
+        'jump limit_new',
         'iifname . ip daddr . meta l4proto . th dport @resolved4 goto begin',
         'iifname . ip6 daddr . meta l4proto . th dport @resolved6 goto begin',
         'iifname vmap @policies',
         'goto refuse',
+      ],
+    },
+    // Where an operator let the function go, although it is blocked for others.
+    private: { rules: ['jump limit_new', 'goto begin'] },
+    limit_new: {
+      rules: [
+        `update @rates { iifname limit rate over ${caps.newPerSecond}/second burst ${caps.newPerSecond} packets } goto refuse`,
+        `add @connections { iifname ct count over ${caps.open} } goto refuse`,
       ],
     },
     // The mark is missing, and the connection dead at its next packet, where nothing is open.
@@ -108,6 +120,7 @@ export function renderTable(options: RulesetOptions): string {
     `set blocked${family} { ${ranges(family, blocked[family])} }`,
     `set excepted${family} { ${ranges(family, excepted[family])} }`,
     `set resolved${family} { ${flow(family)} flags timeout; size ${resolvedLimit}; }`,
+    `set private${family} { ${flow(family)} flags timeout; size ${resolvedLimit}; }`,
     `set denials${family} { ${flow(family)} flags dynamic,timeout; timeout 10s; size ${denialsLimit}; }`,
   ]);
   const lines = [

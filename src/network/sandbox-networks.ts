@@ -1,3 +1,4 @@
+import type { FunctionCaller } from '../domain/function-caller.ts';
 import type {
   CallContext,
   NamespaceSockets,
@@ -7,7 +8,7 @@ import type {
 } from '../domain/network.ts';
 import { CallsDoor, callsAddress } from './calls-door.ts';
 import { callsZone } from './dns/calls-zone.ts';
-import { needsLink, needsNames } from './egress-policy.ts';
+import { needsDoor, needsLink, needsNames } from './egress-policy.ts';
 import type { Egress, EgressLink } from './egress.ts';
 import type { NamespaceLease, NamespacePool } from './namespace-pool.ts';
 import type { SandboxNames } from './sandbox-names.ts';
@@ -52,9 +53,9 @@ class SandboxNetwork implements NetworkLease {
   /** What was set up before a failure goes with the lease. */
   async connect(network: NetworkSpec, functionName: string): Promise<void> {
     const { egress, names } = this.#options;
-    const { calls = [] } = network;
+    const { calls = [], networks = [] } = network;
     const onRefused = names.refusing(functionName);
-    if (calls.length > 0) this.#door = await this.#openDoor(functionName, calls);
+    if (needsDoor(network)) this.#door = await this.#openDoor({ functionName, calls, networks });
     if (needsLink(network)) {
       this.#link = await egress.connect(this.path, network, functionName, onRefused);
     }
@@ -84,10 +85,10 @@ class SandboxNetwork implements NetworkLease {
     await this.#link?.[Symbol.asyncDispose]();
   }
 
-  async #openDoor(functionName: string, calls: readonly string[]): Promise<CallsDoor> {
+  async #openDoor(caller: Omit<FunctionCaller, keyof CallContext>): Promise<CallsDoor> {
     const { sockets, gatewayPath } = this.#options;
     const { host, port } = callsAddress;
-    const door = new CallsDoor(gatewayPath, { functionName, calls });
+    const door = new CallsDoor(gatewayPath, caller);
     await door.listen(await sockets.listenIn(this.path, port, host));
     return door;
   }

@@ -11,7 +11,7 @@ export const redisKeys = (prefix: string) => ({
 });
 
 /** What is defined by users and kept for good. */
-export type RecordKind = 'functions' | 'keys' | 'secrets' | 'volumes';
+export type RecordKind = 'functions' | 'keys' | 'secrets' | 'volumes' | 'networks';
 
 /** Where the records of one kind are. */
 export const recordKeys = (prefix: string, kind: RecordKind) => ({

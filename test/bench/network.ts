@@ -7,6 +7,7 @@ import { createNodeNetworks } from '../../src/network/index.ts';
 import { startFakeInternet, type FakeInternet } from '../support/fake-internet.ts';
 import { deployFunction } from './deploy-function.ts';
 import { startHost } from '../support/running-host.ts';
+import { noNetworks } from '../support/no-networks.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { httpCaller } from './http-caller.ts';
 import { summary, type Samples } from './samples.ts';
@@ -39,6 +40,7 @@ async function alone({ namespaces, router, dir }: FakeInternet): Promise<readonl
     addressesDir,
     readyNamespaces: 8,
     gatewayPath: join(dir, 'no-gateway.sock'),
+    directory: noNetworks,
     facts: { publish: () => {} },
     logger: silentLogger,
     settings: {

@@ -40,10 +40,14 @@ const source = `
     },
   };`;
 
-async function deploy(name: string, egress: readonly string[]): Promise<CommandResult> {
+async function deploy(
+  name: string,
+  egress: readonly string[],
+  more: object = {},
+): Promise<CommandResult> {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-e2e-fn-'));
   const triggers = { http: { auth: 'none' } };
-  const config = { name, entry: 'index.js', triggers, network: { egress } };
+  const config = { name, entry: 'index.js', triggers, network: { egress, ...more } };
   await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
   await writeFile(join(dir, 'index.js'), source);
   const result = await host.hearth('deploy', dir);
@@ -89,6 +93,38 @@ describe('a function', () => {
     expect(stderr).toContain('network.egress.0: "api.example.com" is not of the form');
     expect(stderr).toContain('network.egress.1: "a b:1" names neither');
     expect(stderr).not.toContain('network.egress.2');
+  });
+});
+
+describe('a private network', () => {
+  test('is made, and leads those on it to its endpoints by name', async () => {
+    const { stderr } = await deploy('guest', [], { networks: ['db'] });
+    expect(stderr).toContain('There is no network "db": make it with "hearth network create"');
+    await host.hearth('network', 'create', 'db');
+    const attached = await host.hearth('network', 'attach', 'db', 'postgres=10.9.9.9:80');
+    expect(attached.stdout).toContain('reach 10.9.9.9:80 as postgres.db.internal');
+    expect((await deploy('guest', [], { networks: ['db'] })).exitCode).toBe(0);
+    expect(await answer('guest', 'postgres.db.internal', 80)).toMatch(/^hello /);
+    expect(await answer('caller', 'postgres.db.internal', 80)).toBe('ENOTFOUND');
+    expect(await answer('caller', '10.9.9.9', 80)).toBe('ECONNREFUSED');
+    expect((await host.hearth('network', 'ls')).stdout).toMatch(/db +postgres/);
+    const inspected = JSON.parse((await host.hearth('network', 'inspect', 'db')).stdout) as object;
+    expect(inspected).toMatchObject({ name: 'db', functions: ['guest'] });
+    expect((await host.hearth('network', 'rm', 'db')).stderr).toContain('guest');
+  });
+
+  test('can lose an endpoint while functions run', async () => {
+    await host.hearth('network', 'detach', 'db', 'postgres');
+    await expect
+      .poll(() => answer('guest', 'postgres.db.internal', 80), { timeout: 20_000 })
+      .toBe('ENOTFOUND');
+  });
+
+  test('takes no endpoint that could never be reached', async () => {
+    const { exitCode, stderr } = await host.hearth('network', 'attach', 'db', 'own=127.0.0.1:6379');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('127.0.0.1 cannot be an endpoint');
+    expect((await host.hearth('network', 'attach', 'db', 'postgres')).exitCode).toBe(2);
   });
 });
 

@@ -20,7 +20,12 @@ beforeEach(async () => {
 });
 afterEach(() => running[Symbol.asyncDispose]());
 
-const shop: FunctionCaller = { functionName: 'shop', calls: ['orders'], depth: 0 };
+const shop: FunctionCaller = {
+  functionName: 'shop',
+  calls: ['orders'],
+  networks: ['sales'],
+  depth: 0,
+};
 
 const request = (host: string, path = '/', headers = '') =>
   `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n${headers}\r\n`;
@@ -68,6 +73,24 @@ describe('a function that calls another', () => {
     const management = await exchange(callerLine(shop), request('orders.fn.internal', '/v1/keys'));
     expect(management).toMatch(/^HTTP\/1\.1 200 /);
     expect(running.worker.last.item.head.url).toBe('/v1/keys'); // a path of the function's, no more
+  });
+
+  test('reaches functions on a network that both are on, and no others by it', async () => {
+    const on = (...networks: string[]) => ({ network: { egress: [], networks } });
+    await running.addFunction('stock', on('sales', 'plant'));
+    await running.addFunction('press', on('plant'));
+    expect(await exchange(callerLine(shop), request('stock.sales.internal'))).toMatch(
+      /^HTTP\/1\.1 200 /,
+    );
+    for (const host of [
+      'press.sales.internal', // only this one is on it
+      'stock.plant.internal', // only that one is
+      'payroll.sales.internal',
+      'nobody.sales.internal',
+    ]) {
+      const answer = await exchange(callerLine(shop), request(host));
+      expect(answer).toMatch(/^HTTP\/1\.1 403 .*calls\.forbidden/s);
+    }
   });
 
   test('is told of a function that it may call and that is not there', async () => {
@@ -130,8 +153,9 @@ test('whoever may not invoke a function cannot deploy one that may', async () =>
     { action: 'invoke', pattern: 'orders-*' },
   ] as const;
   const { secret } = await running.keys.create('ci', scopes, undefined);
-  const deploy = async (...calls: string[]) => {
-    const config = { name: 'shop', entry: 'index.js', network: { calls } };
+  const deploy = async (...calls: string[]) => await deployWith({ calls });
+  const deployWith = async (network: object) => {
+    const config = { name: 'shop', entry: 'index.js', network };
     const body = await packageOf({ 'hearth.json': JSON.stringify(config), 'index.js': '' });
     const headers = { authorization: `Bearer ci:${secret}`, 'content-type': 'application/x-tar' };
     return await running.send('POST', '/v1/functions', { headers, body });
@@ -140,6 +164,8 @@ test('whoever may not invoke a function cannot deploy one that may', async () =>
   expect(refused.status).toBe(403);
   expect(refused.text).toContain('does not have the right invoke for \\"orders\\"');
   expect((await deploy('*')).status).toBe(403);
+  const onNetwork = await deployWith({ networks: ['sales'] });
+  expect(onNetwork.text).toContain('does not have the right deploy for \\"sales\\"');
   expect((await deploy('orders-new', 'orders-*')).status).toBe(201);
 });
 

@@ -9,6 +9,7 @@ import type { NetworkProvider } from '../../src/domain/network.ts';
 import { ServiceGroup } from '../../src/lib/lifecycle.ts';
 import { NetworkNamespaces } from '../../src/linux/index.ts';
 import { createNodeNetworks } from '../../src/network/index.ts';
+import { noNetworks } from '../support/no-networks.ts';
 import { enterNetwork, type NetworkSandbox } from '../support/network-sandbox.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
@@ -47,6 +48,7 @@ beforeAll(async () => {
     addressesDir: dir,
     readyNamespaces: 0,
     gatewayPath,
+    directory: noNetworks,
     facts: { publish: () => {} },
     logger: silentLogger,
     settings: { namespace: empty, ranges: [], excepted: [], denied: [], nameServers: [] },
@@ -78,7 +80,9 @@ test('a function without a network calls others by name, and the host says for w
   expect(await caller.ask('resolve4', 'orders.fn.internal')).toBe(server[0]);
   expect(await caller.ask('resolve4', 'payroll.fn.internal')).toBe('ENOTFOUND');
   expect(await caller.ask('dial', ...server)).toBe('hello');
-  expect(said).toEqual([{ functionName: 'shop', calls: ['orders'], depth: 2, traceparent }]);
+  expect(said).toEqual([
+    { functionName: 'shop', calls: ['orders'], networks: [], depth: 2, traceparent },
+  ]);
   await caller.ask('send', 'me');
   await caller.hears('echo me');
   const closed = new Promise((resolve) => gateway.close(resolve));

@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseEgressEntry } from '../../src/config/function/egress-entry.ts';
 import type { EgressRule } from '../../src/domain/network.ts';
+import type { NetworkDirectory, NetworkEndpoint } from '../../src/domain/private-network.ts';
 import { parseIpRange, type IpRange } from '../../src/lib/ip-range.ts';
 import { ServiceGroup } from '../../src/lib/lifecycle.ts';
 import { createNodeNetworks, type NetworkSettings } from '../../src/network/index.ts';
@@ -36,6 +39,24 @@ const rulesOf = (entries: readonly string[]): EgressRule[] =>
     return rule;
   });
 
+/** What is on the private networks, and who is told when that changes. */
+let endpoints: Record<string, NetworkEndpoint> = {};
+const listeners = new Set<() => void>();
+const directory: NetworkDirectory = {
+  endpoint: (network, name) => endpoints[`${name}.${network}`],
+  hasFunction: (network, name) => network === 'db' && name === 'orders',
+  onChange: (listener) => void listeners.add(listener),
+};
+function attach(changed: Record<string, string>): void {
+  endpoints = Object.fromEntries(
+    Object.entries(changed).map(([name, host]) => [
+      name,
+      { name, host, protocol: 'tcp', port: 80 },
+    ]),
+  );
+  for (const listener of listeners) listener();
+}
+
 interface Node extends AsyncDisposable {
   readonly nodeId: string;
   readonly table: string;
@@ -43,7 +64,7 @@ interface Node extends AsyncDisposable {
   /** A sandbox of a function with these entries, open unless told otherwise. */
   sandbox(
     entries: readonly string[],
-    options?: { readonly open: boolean },
+    options?: { readonly open?: boolean; readonly networks?: readonly string[] },
   ): Promise<NetworkSandbox>;
 }
 
@@ -67,6 +88,7 @@ async function startNode(
     addressesDir: addressesDir!,
     readyNamespaces: 2,
     gatewayPath: join(dir, 'no-gateway.sock'),
+    directory,
     facts: { publish: (_, data) => void denied.push(data) },
     logger: silentLogger,
     settings: {
@@ -86,9 +108,9 @@ async function startNode(
     nodeId,
     table: `hearth_${nodeId.slice(0, 16)}`,
     denied,
-    sandbox: async (entries, { open } = { open: true }) => {
+    sandbox: async (entries, { open = true, networks: on = [] } = {}) => {
       const network = await networks.lease();
-      await network.connect({ egress: rulesOf(entries) }, 'tested');
+      await network.connect({ egress: rulesOf(entries), networks: on }, 'tested');
       if (open) network.open();
       return await enterNetwork(network);
     },
@@ -212,6 +234,89 @@ describe('a sandbox with egress', () => {
     );
   });
 });
+
+describe('a sandbox on a private network', () => {
+  let node: Node;
+  beforeAll(async () => {
+    node = await startNode();
+  });
+  afterEach(() => attach({}));
+  afterAll(() => node?.[Symbol.asyncDispose]());
+
+  test('reaches its endpoints by name, on their ports, and nobody else does', async () => {
+    attach({ 'postgres.db': '10.9.9.9', 'api.db': 'api.example.com', 'six.db': 'fd00:77::7' });
+    await using inside = await node.sandbox([], { networks: ['db'] });
+    await using outside = await node.sandbox(['*:80'], { networks: ['other'] });
+    expect(await inside.ask('dial', '10.9.9.9', '80')).toBe('ECONNREFUSED'); // not asked for yet
+    expect(await inside.ask('resolve4', 'postgres.db.internal')).toBe('10.9.9.9');
+    expect(await inside.ask('dial', '10.9.9.9', '80')).toBe('hello 192.0.2.1');
+    expect(await inside.ask('dial', '10.9.9.9', '443')).toBe('ECONNREFUSED');
+    expect(await inside.ask('resolve4', 'api.db.internal')).toBe(publicAddress[4]);
+    expect(await inside.ask('dial', publicAddress[4], '80')).toBe('hello 192.0.2.1');
+    expect(await inside.ask('resolve6', 'six.db.internal')).toBe('fd00:77::7');
+    expect(await inside.ask('dial', 'fd00:77::7', '80')).toBe('hello 2001:db8:1::1');
+    expect(await inside.ask('resolve4', 'postgres.other.internal')).toBe('ENOTFOUND');
+    expect(await outside.ask('resolve4', 'postgres.db.internal')).toBe('ENOTFOUND');
+    expect(await outside.ask('dial', '10.9.9.9', '80')).toBe('ECONNREFUSED');
+  });
+
+  test('reaches a service of the node itself at its address, and nothing else of it', async () => {
+    attach({ 'node.db': '192.0.2.1' });
+    await using service = await serveInRouter(80, 8080);
+    expect(service).toBeDefined();
+    await using sandbox = await node.sandbox([], { networks: ['db'] });
+    expect(await sandbox.ask('dial', '192.0.2.1', '80')).toBe('ECONNREFUSED');
+    await sandbox.ask('resolve4', 'node.db.internal');
+    expect(await sandbox.ask('dial', '192.0.2.1', '8080')).toBe('ECONNREFUSED');
+    expect(await sandbox.ask('dial', '192.0.2.1', '80')).toBe('hello');
+    sandbox.network.close();
+    await sandbox.hears('broken');
+    expect(await sandbox.ask('dial', '192.0.2.1', '80')).toBe('ECONNREFUSED');
+  });
+
+  test('loses an endpoint that is taken away, and gains one that is added', async () => {
+    await using sandbox = await node.sandbox([], { networks: ['db'] });
+    expect(await sandbox.ask('resolve4', 'cache.db.internal')).toBe('ENOTFOUND');
+    attach({ 'cache.db': '10.9.9.9' });
+    expect(await sandbox.ask('resolve4', 'cache.db.internal')).toBe('10.9.9.9');
+    expect(await sandbox.ask('dial', '10.9.9.9', '80')).toBe('hello 192.0.2.1');
+    attach({});
+    expect(await sandbox.ask('dial', '10.9.9.9', '80')).toBe('ECONNREFUSED');
+    expect(await sandbox.ask('resolve4', 'cache.db.internal')).toBe('ENOTFOUND');
+  });
+
+  test('is not led to where no endpoint can be', async () => {
+    attach({ 'meta.db': '169.254.169.254', 'rebind.db': 'rebind.example.com' });
+    await using sandbox = await node.sandbox([], { networks: ['db'] });
+    expect(await sandbox.ask('resolve4', 'meta.db.internal')).toBe('ENODATA');
+    expect(await sandbox.ask('resolve4', 'rebind.db.internal')).toBe(
+      `10.9.9.9,${publicAddress[4]}`,
+    );
+    expect(await sandbox.ask('dial', '169.254.169.254', '80')).toBe('ECONNREFUSED');
+  });
+
+  test('finds the other functions on it behind its door', async () => {
+    await using sandbox = await node.sandbox([], { networks: ['db'] });
+    expect(await sandbox.ask('resolve4', 'orders.db.internal')).toBe('127.0.0.54');
+    expect(await sandbox.ask('dial', '127.0.0.54', '80')).toMatch(/^HTTP\/1\.1 503 /); // no gateway
+  });
+});
+
+/** A server on these ports of the router, as one of the machine's own would be. */
+async function serveInRouter(...ports: number[]): Promise<AsyncDisposable> {
+  const { namespaces, router } = internet;
+  const servers = await Promise.all(
+    ports.map(async (port) => {
+      const fd = await namespaces.listenIn(router, port, '192.0.2.1');
+      const server = createServer((socket) => socket.on('error', () => {}).write('hello\n'));
+      await once(server.listen({ fd }), 'listening');
+      return server;
+    }),
+  );
+  return {
+    [Symbol.asyncDispose]: async () => servers.forEach((server) => server.close()),
+  };
+}
 
 describe('the network of a node', () => {
   test('opens to what the operator excepts, and closes to what the operator denies', async () => {

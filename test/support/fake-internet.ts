@@ -53,7 +53,7 @@ const internetSetUp = `
   ${[publicAddress[4], nameServer.address, '169.254.169.254', '192.168.77.7', '10.9.9.9']
     .map((address) => `address add ${address}/32 dev lo`)
     .join('\n')}
-  ${[publicAddress[6], 'fd00:ec2::254'].map((address) => `address add ${address}/128 dev lo nodad`).join('\n')}`;
+  ${[publicAddress[6], 'fd00:ec2::254', 'fd00:77::7'].map((address) => `address add ${address}/128 dev lo nodad`).join('\n')}`;
 
 export async function startFakeInternet(): Promise<FakeInternet> {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-net-'));

@@ -10,6 +10,7 @@ import type { LogEntry, LogQuery } from '../../src/domain/log.ts';
 import type { Fact } from '../../src/domain/facts.ts';
 import type { KeyRecord } from '../../src/domain/key.ts';
 import type { SecretRecord } from '../../src/domain/secret.ts';
+import type { NetworkRecord } from '../../src/domain/private-network.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { UsageRow } from '../../src/domain/usage.ts';
@@ -19,6 +20,7 @@ import type { TlsFiles } from '../../src/gateway/certificate.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { Registry } from '../../src/images/index.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
+import { recordedNetworks } from '../../src/orchestration/private-networks.ts';
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
 import { KeyAuthorizer } from '../../src/security/key-authorizer.ts';
 import { Sealer } from '../../src/security/sealer.ts';
@@ -62,6 +64,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly invocations = new MemoryInvocations();
   readonly eventQueues = new MemoryEventQueueControl();
   readonly functions = new MemoryRecordStore<FunctionRecord>();
+  readonly networkRecords = new MemoryRecordStore<NetworkRecord>();
   readonly keyRecords = new MemoryRecordStore<KeyRecord>();
   readonly keys: StoredKeys;
   readonly secrets: StoredSecrets;
@@ -122,6 +125,8 @@ export class RunningGateway implements AsyncDisposable {
       schedules: noSchedules,
       volumes: this.volumes,
       volumeRecords: this.volumes,
+      networks: recordedNetworks({ records: this.networkRecords, admit: () => {} }),
+      networkRecords: this.networkRecords,
       feed: this.feed,
       tracing: { begin: (header) => this.beginTrace(header) },
       usage: { between: async (...days) => this.usageBetween(...days) },

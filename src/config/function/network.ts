@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { isName } from '../../domain/ids.ts';
 import type { EgressRule, NetworkSpec } from '../../domain/network.ts';
 import { parseEgressEntry } from './egress-entry.ts';
 import type { Problems } from './problems.ts';
@@ -12,6 +13,14 @@ export const networkSchema = Type.Object(
         maxItems: 100,
         description:
           'Where it may connect to: `host:port`, `CIDR:port` or `*:port`, TCP or `/udp`.',
+      }),
+    ),
+    networks: Type.Optional(
+      Type.Array(Type.String(), {
+        default: [],
+        maxItems: 16,
+        description:
+          'Private networks that it is on: it reaches what is on them as `<name>.<network>.internal`.',
       }),
     ),
     calls: Type.Optional(
@@ -28,7 +37,7 @@ export const networkSchema = Type.Object(
 
 /** Undefined where the function wants no network: then there is none. */
 export function readNetwork(
-  { egress = [], calls = [] }: Static<typeof networkSchema>,
+  { egress = [], calls = [], networks = [] }: Static<typeof networkSchema>,
   problems: Problems,
 ): NetworkSpec | undefined {
   const rules = egress.flatMap((entry, i): EgressRule[] => {
@@ -37,6 +46,13 @@ export function readNetwork(
     problems.add(`network.egress.${i}: "${entry}" ${rule}`);
     return [];
   });
-  if (rules.length === 0 && calls.length === 0) return undefined;
-  return { egress: rules, ...(calls.length > 0 ? { calls } : {}) };
+  networks.forEach((name, i) => {
+    if (!isName(name)) problems.add(`network.networks.${i}: "${name}" is no name of a network`);
+  });
+  if (rules.length + calls.length + networks.length === 0) return undefined;
+  return {
+    egress: rules,
+    ...(calls.length > 0 ? { calls } : {}),
+    ...(networks.length > 0 ? { networks } : {}),
+  };
 }

@@ -1,4 +1,4 @@
-import { calledFunction, functionDomain } from '../../domain/function-caller.ts';
+import { everyFunction, internalName } from '../../domain/function-caller.ts';
 import { fits } from '../../domain/principal.ts';
 import { callsAddress } from '../calls-door.ts';
 import { notThere, withAddresses, type OnRefused, type Zone } from './zone.ts';
@@ -7,8 +7,8 @@ import { notThere, withAddresses, type OnRefused, type Zone } from './zone.ts';
 export function callsZone(calls: readonly string[], onRefused: OnRefused): Zone {
   return {
     resolve: (name, family) => {
-      if (!name.endsWith(`.${functionDomain}`)) return undefined;
-      const called = calledFunction(name);
+      if (!name.endsWith(`.${everyFunction}.internal`)) return undefined;
+      const called = internalName(name)?.name;
       if (called !== undefined && calls.some((pattern) => fits(pattern, called))) {
         return Promise.resolve(withAddresses(family === 4 ? [callsAddress.host] : []));
       }

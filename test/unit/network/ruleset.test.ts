@@ -3,6 +3,7 @@ import { parseIpRange, type IpRange } from '../../../src/lib/ip-range.ts';
 import {
   blockedRanges,
   checkEgress,
+  checkEndpoint,
   disjoint,
   isBlocked,
 } from '../../../src/network/blocked-ranges.ts';
@@ -54,6 +55,21 @@ describe('what is always blocked', () => {
     ]);
     expect(blockedRanges(4, operator)).not.toContain('198.18.0.0/16'); // in 198.18.0.0/15
   });
+});
+
+describe('an endpoint of a private network', () => {
+  const denied = { ...operator, denied: ranges('10.66.0.0/16') };
+  test.each(['127.0.0.1', '169.254.169.254', '::1', 'fe80::1', '198.18.3.4', '10.66.0.1'])(
+    'cannot be %s',
+    (host) =>
+      expect(() => checkEndpoint({ host }, denied)).toThrow(
+        expect.objectContaining({ reason: 'network.forbidden_endpoint' }),
+      ),
+  );
+
+  test.each(['10.0.0.5', 'fd00::5', '203.0.113.9', 'db.corp.example'])('can be %s', (host) =>
+    checkEndpoint({ host }, denied),
+  );
 });
 
 describe('a deploy', () => {
