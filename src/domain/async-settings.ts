@@ -1,9 +1,25 @@
 import type { FunctionSpec } from './function.ts';
 
-/** Who is told of an end: a function, by its name. */
-export interface DestinationSettings {
-  readonly function: string;
+/** An address that is posted to. */
+export interface WebhookDestination {
+  readonly webhook: string;
+  /** Name of the secret with which it is signed; unsigned where absent. */
+  readonly secret?: string;
 }
+
+/** A BullMQ queue of an application. */
+export interface QueueDestination {
+  readonly queue: string;
+  /** Before its keys in Redis: the `prefix` of the application's queue. */
+  readonly prefix: string;
+  /** The Redis, by the operator's name for it; absent: the host's own. */
+  readonly connection?: string;
+}
+
+export type OutsideDestination = WebhookDestination | QueueDestination;
+
+/** Who is told of an end: a function by its name, or someone outside. */
+export type DestinationSettings = { readonly function: string } | OutsideDestination;
 
 /** How a function's asynchronous invocations are kept and tried again (`async` in hearth.json). */
 export interface AsyncSettings {

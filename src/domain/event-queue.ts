@@ -1,4 +1,4 @@
-import type { AsyncSettings } from './async-settings.ts';
+import type { AsyncSettings, OutsideDestination } from './async-settings.ts';
 import type { HostError } from './errors.ts';
 import type { Digest, InvocationId } from './ids.ts';
 import type {
@@ -41,6 +41,8 @@ export interface AsyncInvocation extends AsyncPreferences {
   /** Of the function's live version (`asyncSettingsOf`), or others where the source has its own. */
   readonly settings: AsyncSettings;
   readonly trace?: TraceContext;
+  /** In the function's place: who is told of an end of it. */
+  readonly destination?: OutsideDestination;
   readonly replayOf?: InvocationId;
   /** How many ends of other invocations led to it, one after the other. */
   readonly hops?: number;
@@ -70,6 +72,8 @@ export interface Attempt {
   /** From 1; also attempts count that were lost with a worker. */
   readonly number: number;
   readonly trace?: TraceContext;
+  /** In the function's place: who is told of an end of it. */
+  readonly destination?: OutsideDestination;
   /** Aborts when the invocation is cancelled. */
   readonly cancelled: AbortSignal;
 }
@@ -89,4 +93,9 @@ export interface AttemptRunner {
   /** Attempts of this function that may run here at a time; 0: none for now. */
   capacityFor(functionName: string): number;
   run(attempt: Attempt): Promise<AttemptResult>;
+}
+
+/** Tells someone outside, once. Never rejects. A HostError `unavailable` says: try again, unspent. */
+export interface DestinationSender<Destination extends OutsideDestination> {
+  send(destination: Destination, attempt: Attempt): Promise<AttemptResult>;
 }

@@ -1,4 +1,4 @@
-import type { AsyncSettings } from './async-settings.ts';
+import type { AsyncSettings, OutsideDestination } from './async-settings.ts';
 import type { Digest, InvocationId, NodeId } from './ids.ts';
 import type {
   FunctionError,
@@ -80,6 +80,7 @@ export interface InvocationRecord {
   /** The id of the key that called. */
   readonly caller?: string;
   readonly priority?: number;
+  readonly destination?: OutsideDestination;
   readonly replayOf?: InvocationId;
   readonly hops?: number;
 }

@@ -34,9 +34,12 @@ export interface SecretSource {
   bind(spec: Pick<FunctionSpec, 'name' | 'secrets'>): SecretBinding;
 }
 
-/** All that a function cannot do without: what it is given, and what its callers sign with. */
-export function secretsNeeded({ secrets, http }: FunctionSpec): readonly string[] {
-  return http?.hmac ? [...secrets, http.hmac.secret] : secrets;
+/** All that a function cannot do without: what it is given, and what is signed with for it. */
+export function secretsNeeded({ secrets, http, async }: FunctionSpec): readonly string[] {
+  const signing = [http?.hmac, async?.onSuccess, async?.onFailure].flatMap((signed) =>
+    signed && 'secret' in signed && signed.secret !== undefined ? [signed.secret] : [],
+  );
+  return signing.length > 0 ? [...new Set([...secrets, ...signing])] : secrets;
 }
 
 /** Why a function without its secrets cannot be had, and what to do. */

@@ -103,14 +103,15 @@ export function invocationRecordRoutes(
 
   app.post<ById>('/v1/invocations/:id/replay', { config: mayInvoke }, async (request, reply) => {
     const { id: replayOf } = request.params;
-    const { functionName, head } = found(await records.get(replayOf), replayOf, request.principal);
+    const replayed = found(await records.get(replayOf), replayOf, request.principal);
+    const { functionName, head, destination } = replayed;
     const body = await records.body(replayOf);
     const deployed = functions.get(functionName);
     if (!body || !deployed) throw cannotReplay(replayOf);
     const id = randomUUID();
-    const settings = asyncSettingsOf(liveVersion(deployed).spec);
+    const settings = destination ? replayed.settings : asyncSettingsOf(liveVersion(deployed).spec);
     const again = { id, functionName, source: 'replay', head, body, settings, replayOf } as const;
-    await invoker.enqueue(again);
+    await invoker.enqueue({ ...again, ...(destination ? { destination } : {}) });
     const record = found(await records.get(id), id, request.principal);
     return reply
       .code(202)

@@ -16,6 +16,7 @@ export function invocationDetails(record: InvocationRecord, answer: Uint8Array |
     failure,
     replayOf,
     priority,
+    destination,
   } = record;
   return {
     invocationId: id,
@@ -35,6 +36,7 @@ export function invocationDetails(record: InvocationRecord, answer: Uint8Array |
     ...(failure ? { failure } : {}),
     ...(record.response ? { result: resultDetails(record, answer) } : {}),
     ...(record.trace ? { traceId: record.trace.traceId } : {}),
+    ...(destination ? { destination } : {}),
     ...(replayOf === undefined ? {} : { replayOf }),
   };
 }

@@ -30,20 +30,25 @@ import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
 import { ensureNodeId } from '../orchestration/node-id.ts';
 import { SandboxAnswers } from '../orchestration/sandbox-answers.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
+import { isBlocked } from '../network/blocked-ranges.ts';
 import { createEventQueueWorker } from '../queue/index.ts';
+import { QueueSender } from '../queue/queue-sender.ts';
 import { QueueTriggers } from '../queue/queue-triggers.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
 import { IdRanges } from '../security/id-ranges.ts';
+import { signWebhook } from '../security/webhook-signature.ts';
 import { strictProfile } from '../security/strict-profile.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
 import { UsageMeter } from '../telemetry/usage/usage-meter.ts';
 import { createNodeVolumes, mountPlan } from '../volumes/index.ts';
+import { AddressedAttempts } from '../worker/addressed-attempts.ts';
 import { Attempts } from '../worker/attempts.ts';
 import { Dispatcher } from '../worker/dispatcher.ts';
 import { InvocationRunner } from '../worker/invocation-runner.ts';
 import { VersionCache } from '../worker/version-cache.ts';
+import { WebhookSender } from '../worker/webhook-sender.ts';
 import { dataPaths } from './data-paths.ts';
 import { imagesOf } from './images.ts';
 import { workerNetwork } from './network.ts';
@@ -172,7 +177,15 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const dispatcher = new Dispatcher({ runner, replies });
   const standby = standbyOf({ node, functions, fast, versions, stems, pool, logger });
-  const attempts = new Attempts({ functions, runner });
+  const attempts = new AddressedAttempts({
+    functions: new Attempts({ functions, runner }),
+    webhooks: new WebhookSender({
+      secrets: security.forSandboxes.secrets,
+      sign: signWebhook,
+      isBlocked: (address) => isBlocked(address, config.network),
+    }),
+    queues: new QueueSender({ redis: durable.redis, connections: config.queueConnections }),
+  });
   const eventQueues = createEventQueueWorker({
     ...durable,
     node: node.id,

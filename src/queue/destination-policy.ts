@@ -1,4 +1,4 @@
-import type { DestinationSettings } from '../domain/async-settings.ts';
+import type { AsyncSettings, DestinationSettings } from '../domain/async-settings.ts';
 import type { InvocationRecord } from '../domain/invocation-record.ts';
 
 /** POLICY: invocations that are told of one another's ends, in a row; more is a circle. */
@@ -8,14 +8,23 @@ export const hopLimit = 8;
 export function destinationOf({
   state,
   settings,
+  destination,
   hops = 0,
 }: InvocationRecord): DestinationSettings | undefined {
-  if (hops >= hopLimit) return undefined;
+  if (destination || hops >= hopLimit) return undefined; // of who was told nobody is told
   if (state === 'done') return settings.onSuccess;
   return state === 'dead_letter' ? settings.onFailure : undefined;
 }
 
-/** What a destination's function is invoked with, in the shape of AWS Lambda's destinations. */
+/**
+ * POLICY: others may be away for longer than a function of one's own fails. Twelve tries, with pauses
+ * up to 15 minutes, are spread over more than an hour.
+ */
+export function outsideSettings({ retention }: AsyncSettings): AsyncSettings {
+  return { attempts: 12, backoffMs: 5_000, maxAgeMs: 24 * 3_600_000, retention };
+}
+
+/** What a destination is told, in the shape of AWS Lambda's destinations. */
 export function destinationEvent(
   record: InvocationRecord,
   request: Uint8Array | undefined,

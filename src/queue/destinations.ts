@@ -1,11 +1,11 @@
-import { asyncSettingsOf } from '../domain/async-settings.ts';
+import { asyncSettingsOf, type DestinationSettings } from '../domain/async-settings.ts';
 import type { AsyncInvoker } from '../domain/event-queue.ts';
 import { liveVersion, type FunctionStore } from '../domain/function.ts';
 import type { InvocationRecord } from '../domain/invocation-record.ts';
 import { asyncBodyLimitBytes } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import { uuidOf } from '../lib/uuid-of.ts';
-import { destinationEvent, destinationOf } from './destination-policy.ts';
+import { destinationEvent, destinationOf, outsideSettings } from './destination-policy.ts';
 import type { InvocationStore } from './invocation-store.ts';
 
 export interface DestinationsOptions {
@@ -15,7 +15,10 @@ export interface DestinationsOptions {
   readonly logger: Logger;
 }
 
-/** Invokes the functions that are to be told of how an invocation ended. */
+/**
+ * Tells of how an invocation ended, by another one: of the function that is to be told; or, where
+ * someone outside is, of the same function's queue, where its tries can be seen and taken up again.
+ */
 export class Destinations {
   readonly #options: DestinationsOptions;
 
@@ -30,24 +33,33 @@ export class Destinations {
   async tell(record: InvocationRecord): Promise<void> {
     const destination = destinationOf(record);
     if (!destination) return;
-    const { store, invoker, functions, logger } = this.#options;
+    const { store, invoker, logger } = this.#options;
     const { id, functionName, endedMs, hops = 0, trace } = record;
-    const target = functions.get(destination.function);
-    if (!target) {
-      const fields = { invocationId: id, functionName, destination: destination.function };
+    const addressee = this.#addressee(record, destination);
+    if (!addressee) {
+      const fields = { invocationId: id, functionName, destination };
       logger.warn(fields, 'The destination of an invocation is not deployed: it was not told.');
       return;
     }
     await invoker.enqueue({
+      ...addressee,
       id: uuidOf(`destination/${id}/${endedMs}`),
-      functionName: destination.function,
       source: 'destination',
       head: { trigger: 'event', method: 'POST', url: '/', headers: [], sourceIp: '' },
       body: this.#fitting(record, await store.readBody(id), await store.readAnswer(id)),
-      settings: asyncSettingsOf(liveVersion(target).spec),
       hops: hops + 1,
       ...(trace ? { trace } : {}),
     });
+  }
+
+  #addressee({ functionName, settings }: InvocationRecord, destination: DestinationSettings) {
+    if (!('function' in destination)) {
+      return { functionName, destination, settings: outsideSettings(settings) };
+    }
+    const target = this.#options.functions.get(destination.function);
+    if (!target) return undefined;
+    const targetSettings = asyncSettingsOf(liveVersion(target).spec);
+    return { functionName: target.name, settings: targetSettings };
   }
 
   /** Payloads that do not fit together are left out, both: `requestId` leads to them. */

@@ -110,7 +110,7 @@ export class InvocationDelivery {
 
   async #run(record: InvocationRecord, { id }: TakenJob): Promise<AttemptResult> {
     const { store, runner } = this.#options;
-    const { functionName, qualifier, head, attempts, trace, caller } = record;
+    const { functionName, qualifier, head, attempts, trace, caller, destination } = record;
     const cancel = new AbortController();
     this.#cancels.set(id, cancel);
     try {
@@ -127,6 +127,7 @@ export class InvocationDelivery {
         ...(trace ? { trace } : {}),
         ...(caller === undefined ? {} : { caller }),
         ...(qualifier === undefined ? {} : { qualifier }),
+        ...(destination ? { destination } : {}),
       });
     } finally {
       this.#cancels.delete(id);

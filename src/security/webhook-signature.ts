@@ -41,7 +41,24 @@ function isSignedByStripe(secret: string, headers: Headers, body: Uint8Array, no
   return given.filter((hex) => isEqual(hex, expected)).length > 0;
 }
 
-const hmac = (secret: string, text: Uint8Array): Buffer =>
+/** Headers that sign a body in the way of Standard Webhooks, version 1; the id goes beside them. */
+export function signWebhook(
+  secret: string,
+  id: string,
+  body: Uint8Array,
+  now = new Date(),
+): Record<string, string> {
+  const seconds = Math.floor(now.getTime() / 1000);
+  const [, encoded] = /^whsec_(.*)$/s.exec(secret) ?? [];
+  const key = encoded === undefined ? secret : Buffer.from(encoded, 'base64');
+  const signed = Buffer.concat([Buffer.from(`${id}.${seconds}.`), body]);
+  return {
+    'webhook-timestamp': `${seconds}`,
+    'webhook-signature': `v1,${hmac(key, signed).toString('base64')}`,
+  };
+}
+
+const hmac = (secret: string | Buffer, text: Uint8Array): Buffer =>
   createHmac('sha256', secret).update(text).digest();
 
 function isEqual(hex: string, expected: Buffer): boolean {

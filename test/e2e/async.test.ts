@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,7 +15,7 @@ const producer = fileURLToPath(new URL('../support/bullmq-producer.mjs', import.
 let host: RunningHost;
 
 beforeAll(async () => {
-  host = await startHost();
+  host = await startHost({ environment: { HEARTH_NETWORK_ALLOW: '127.0.0.1/32' } });
   await deploy(
     'job',
     `export const handler = async (event, context) => {
@@ -54,6 +58,32 @@ describe('an asynchronous invocation', () => {
   test('is known only to who has a key, and only where there is one', async () => {
     expect((await host.fetch('/v1/invocations/any')).status).toBe(401);
     expect((await host.fetchWithKey('/v1/invocations/any')).status).toBe(404);
+  });
+});
+
+describe('a webhook', () => {
+  test('is told, signed with a secret, of how an invocation ended', async () => {
+    const received = Promise.withResolvers<readonly [IncomingMessage, unknown]>();
+    const listener = createServer((request, response) => {
+      response.end();
+      void json(request).then((body) => received.resolve([request, body]));
+    });
+    await once(listener.listen(0, '127.0.0.1'), 'listening');
+    const { port } = listener.address() as AddressInfo;
+    const secret = await host.hearthWithInput('shared', 'secret', 'set', 'SIGN');
+    expect(secret.exitCode).toBe(0);
+    await deploy('teller', 'export const handler = ({ n }) => n + 1;', {
+      async: { onSuccess: { webhook: `http://127.0.0.1:${port}/done`, secret: 'SIGN' } },
+    });
+    await host.hearth('invoke', 'teller', '--async', '-d', '{"n": 5}');
+    const [{ headers }, body] = await received.promise;
+    expect(body).toMatchObject({
+      requestContext: { functionName: 'teller', condition: 'Success' },
+      requestPayload: { n: 5 },
+      responsePayload: 6,
+    });
+    expect(headers['webhook-signature']).toMatch(/^v1,/);
+    listener.close();
   });
 });
 

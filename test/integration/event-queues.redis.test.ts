@@ -219,6 +219,24 @@ describe('a destination', () => {
   });
 });
 
+describe('a destination outside', () => {
+  test('is told from the queue of the function, and tried for longer', async () => {
+    const webhook = 'https://example.com/done';
+    worker.script = ({ destination }) => (destination ? failed('away') : answered('ok'));
+    const id = randomUUID();
+    const settings = { onSuccess: { webhook }, onFailure: { function: 'mourn' } };
+    await queues.invoker.enqueue(invocationOf(id, { settings }));
+    await vi.waitFor(() => expect(worker.attempts).toHaveLength(2), 10_000);
+    const [first, second] = worker.attempts;
+    expect(second).toMatchObject({ functionName: first?.functionName, destination: { webhook } });
+    expect(await queues.records.get(second!.id)).toMatchObject({
+      source: 'destination',
+      destination: { webhook },
+      settings: { attempts: 12 },
+    });
+  });
+});
+
 describe('an event queue', () => {
   const control = () => queues.control;
   const dead = async (functionName: string, script = () => failed('no')) => {

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { defaultAsyncSettings, type AsyncSettings } from '../../domain/async-settings.ts';
-import { isName } from '../../domain/ids.ts';
 import { parseDuration } from '../../lib/units.ts';
+import { destinationSchema, readDestination } from './destination.ts';
 import type { Problems } from './problems.ts';
 import { strict } from './strict.ts';
 
@@ -27,16 +27,11 @@ export const asyncSchema = Type.Object(
         description: 'When an invocation is given up, whatever attempts are left: 1m to 14d.',
       }),
     ),
-    onSuccess: Type.Optional(
-      Type.Object(
-        { function: Type.String({ description: 'Invoked with the event and the answer.' }) },
-        strict,
-      ),
-    ),
+    onSuccess: Type.Optional(destinationSchema),
     onFailure: Type.Optional(
-      Type.Union([Type.Literal('dead-letter'), Type.Object({ function: Type.String() }, strict)], {
+      Type.Union([Type.Literal('dead-letter'), destinationSchema], {
         default: 'dead-letter',
-        description: 'Or { "function": … }: invoked with the event and the error, too.',
+        description: 'Or as `onSuccess`: told of the event and the error, too.',
       }),
     ),
     retention: Type.Optional(
@@ -72,13 +67,11 @@ export function readAsync(
 ): AsyncSettings | undefined {
   if (!config) return undefined;
   const { attempts = defaultAsyncSettings.attempts, backoff, maxAge, retention = {} } = config;
-  const { onSuccess, onFailure = 'dead-letter' } = config;
-  const onFailureName = onFailure === 'dead-letter' ? undefined : onFailure.function;
-  for (const name of [onSuccess?.function, onFailureName]) {
-    if (name !== undefined && !isName(name)) {
-      problems.add(`async: "${name}" cannot be the name of a function`);
-    }
-  }
+  const onSuccess = readDestination('async.onSuccess', config.onSuccess, problems);
+  const onFailure =
+    config.onFailure === 'dead-letter'
+      ? undefined
+      : readDestination('async.onFailure', config.onFailure, problems);
   const duration = (key: string, text: string | undefined, usual: number, bounds: Bounds) =>
     text === undefined ? usual : problems.quantity(key, text, parseDuration, bounds);
   const { backoffMs, maxAgeMs, retention: kept } = defaultAsyncSettings;
@@ -87,7 +80,7 @@ export function readAsync(
     backoffMs: duration('async.backoff', backoff, backoffMs, ['1ms', '1h']),
     maxAgeMs: duration('async.maxAge', maxAge, maxAgeMs, ['1m', '14d']),
     ...(onSuccess ? { onSuccess } : {}),
-    ...(onFailureName === undefined ? {} : { onFailure: { function: onFailureName } }),
+    ...(onFailure ? { onFailure } : {}),
     retention: {
       ageMs: duration('async.retention.age', retention.age, kept.ageMs, ['1m', '90d']),
       count: retention.count ?? kept.count,

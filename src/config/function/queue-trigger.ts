@@ -3,11 +3,14 @@ import type { QueueTrigger } from '../../domain/queue-trigger.ts';
 import type { Problems } from './problems.ts';
 import { strict } from './strict.ts';
 
+export const queueNamePattern = '^[A-Za-z0-9._-]{1,100}$';
+export const queuePrefixPattern = '^[A-Za-z0-9._{}-]{1,100}$';
+
 export const queueTriggersSchema = Type.Array(
   Type.Object(
     {
       name: Type.String({
-        pattern: '^[A-Za-z0-9._-]{1,100}$',
+        pattern: queueNamePattern,
         description: 'Of the BullMQ queue, as the application names it.',
       }),
       batchSize: Type.Optional(
@@ -29,7 +32,7 @@ export const queueTriggersSchema = Type.Array(
       prefix: Type.Optional(
         Type.String({
           default: 'bull',
-          pattern: '^[A-Za-z0-9._{}-]{1,100}$',
+          pattern: queuePrefixPattern,
           description: "The `prefix` of the application's queue.",
         }),
       ),
@@ -52,10 +55,22 @@ export function readQueueTriggers(
   problems: Problems,
 ): readonly QueueTrigger[] {
   return config.map((trigger, index) => {
-    const { name, batchSize = 1, maxConcurrency = 1, prefix = 'bull', connection } = trigger;
-    if (connection === undefined && prefix.startsWith(ownPrefix)) {
-      problems.add(`triggers.queue.${index}.prefix: "${prefix}" is the host's own`);
-    }
+    const { name, batchSize = 1, maxConcurrency = 1, connection } = trigger;
+    const prefix = readQueuePrefix(`triggers.queue.${index}.prefix`, trigger, problems);
     return { name, batchSize, maxConcurrency, prefix, connection };
   });
+}
+
+export function readQueuePrefix(
+  key: string,
+  {
+    prefix = 'bull',
+    connection,
+  }: { readonly prefix?: string | undefined; readonly connection?: string | undefined },
+  problems: Problems,
+): string {
+  if (connection === undefined && prefix.startsWith(ownPrefix)) {
+    problems.add(`${key}: "${prefix}" is the host's own`);
+  }
+  return prefix;
 }

@@ -37,6 +37,28 @@ describe('hearth.json', () => {
     expect(parseFunctionConfig(text).name).toBe('a');
   });
 
+  test('takes one destination for each end, with what belongs to it', () => {
+    const config = (async: string) => `{ "name": "a", "entry": "a", "async": ${async} }`;
+    const webhook = '{ "webhook": "https://example.com/done", "secret": "SIGN" }';
+    const queue = '{ "queue": "done", "connection": "apps" }';
+    const { async } = parseFunctionConfig(
+      config(`{ "onSuccess": ${webhook}, "onFailure": ${queue} }`),
+    );
+    expect(async).toMatchObject({
+      onSuccess: { webhook: 'https://example.com/done', secret: 'SIGN' },
+      onFailure: { queue: 'done', prefix: 'bull', connection: 'apps' },
+    });
+    const problem = (destination: string) =>
+      problemsOf(config(`{ "onSuccess": ${destination} }`)).join('; ');
+    expect(problem('{}')).toContain('name one of function, webhook and queue');
+    expect(problem('{ "function": "b", "queue": "c" }')).toContain('name one of');
+    expect(problem('{ "function": "b", "secret": "S" }')).toContain('for a webhook');
+    expect(problem('{ "function": "b", "prefix": "p" }')).toContain('for a queue');
+    expect(problem('{ "webhook": "ftp://example.com" }')).toContain('not an http or https URL');
+    expect(problem('{ "webhook": "https://a:b@example.com" }')).toContain('sign with a secret');
+    expect(problem('{ "queue": "q", "prefix": "hearth" }')).toContain("the host's own");
+  });
+
   test('asks callers for a key unless it says otherwise', () => {
     const text = '{ "name": "a", "entry": "a.ts", "triggers": { "http": {} } }';
     expect(parseFunctionConfig(text).http).toEqual({ auth: 'key', methods: [] });

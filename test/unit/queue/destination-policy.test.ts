@@ -26,6 +26,11 @@ describe('the destination of an invocation', () => {
     expect(destinationOf(record({ state: 'done', hops: hopLimit }))).toBeUndefined();
   });
 
+  test('is not told of whether another, outside, could be told', () => {
+    const destination = { webhook: 'https://example.com/' };
+    expect(destinationOf(record({ state: 'dead_letter', destination }))).toBeUndefined();
+  });
+
   test('gets what was asked and what came of it', () => {
     const failure = { reason: 'function.error', message: 'broke' };
     const dead = record({ state: 'dead_letter', endedMs: 0, failure });
