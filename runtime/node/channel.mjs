@@ -7,19 +7,33 @@ const variable = 'HEARTH_CHANNEL_FD';
 /** More output than this does not wait for the host, which keeps 1 MiB of it and says so. */
 const outputBacklogLimitBytes = 2 * 1024 * 1024;
 
-/** The bootstrap's end of the native channel. When the host's end closes, the process exits. */
+/** The bootstrap's end of the native channel. */
 export class Channel {
-  #socket = openSocket(takeDescriptor());
+  #socket;
   #isCorked = false;
 
-  /** @param {(type: number, payload: Buffer) => void} onFrame */
-  constructor(onFrame) {
+  /**
+   * @param {import('node:stream').Duplex} socket
+   * @param {(type: number, payload: Buffer) => void} onFrame
+   */
+  constructor(socket, onFrame) {
+    this.#socket = socket;
     const decoder = new FrameDecoder(onFrame);
-    this.#socket.on('data', (chunk) => decoder.push(chunk));
-    this.#socket.on('error', () => {}); // followed by `close`
-    this.#socket.on('end', () => process.exit(0));
-    this.#socket.on('close', () => process.exit(0));
-    process.on('exit', () => this.#flush()); // also what was logged just before a process.exit()
+    socket.on('data', (chunk) => decoder.push(chunk));
+  }
+
+  /**
+   * The one to the host. When the host's end closes, the process exits.
+   * @param {(type: number, payload: Buffer) => void} onFrame
+   */
+  static toHost(onFrame) {
+    const socket = openSocket(takeDescriptor());
+    const channel = new Channel(socket, onFrame);
+    socket.on('error', () => {}); // followed by `close`
+    socket.on('end', () => process.exit(0));
+    socket.on('close', () => process.exit(0));
+    process.on('exit', () => channel.#flush()); // also what was logged just before a process.exit()
+    return channel;
   }
 
   /**
@@ -44,7 +58,6 @@ export class Channel {
   }
 
   /**
-   * At once, so that what was logged is there when the process then hangs or is killed.
    * @param {number} type
    * @param {...Uint8Array} parts
    */

@@ -11,6 +11,9 @@ export const chunkLimitBytes = 64 * 1024;
 /** With a whole chunk it still fits into a frame. */
 const headLimitBytes = 64 * 1024;
 
+/** With the id and the stream's number a LOG frame stays below 64 KiB. */
+const logPieceBytes = 64 * 1024 - 16;
+
 /** Sends the answer to one invocation, never more than the host has granted. Silent once over. */
 export class Responder {
   #channel;
@@ -77,6 +80,20 @@ export class Responder {
       this.#windowBytes -= piece.length;
       this.#channel.send(toHost.chunk, this.#id, piece);
       offset += piece.length;
+    }
+  }
+
+  /**
+   * Output of the function, at once, so that it is there when the process then hangs or is killed.
+   * Also once the answer is over.
+   * @param {Buffer} stream its number
+   * @param {Uint8Array} bytes
+   */
+  log(stream, bytes) {
+    if (this.#channel.isOutputBlocked) return;
+    for (let offset = 0; offset < bytes.length; offset += logPieceBytes) {
+      const piece = bytes.slice(offset, offset + logPieceBytes);
+      this.#channel.sendNow(toHost.log, this.#id, stream, piece);
     }
   }
 

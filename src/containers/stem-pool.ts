@@ -24,6 +24,12 @@ export interface StemPoolOptions {
 }
 
 /**
+ * Making a stem takes processors and the event loop from the function that has just got one: that
+ * is to have answered before the next is made.
+ */
+const refillPauseMs = 50;
+
+/**
  * Sandboxes of one runtime that have booted and wait for a function: its code, limits, environment
  * and handler are given to them when they are taken. Each is taken once, and replaced.
  */
@@ -34,6 +40,7 @@ export class StemPool {
   readonly #backoff = new Backoff({ firstMs: 100, lastMs: 10_000 });
   #image: PreparedImage | undefined;
   #filling: Promise<void> | undefined;
+  #refill: NodeJS.Timeout | undefined;
 
   constructor(options: StemPoolOptions) {
     this.#options = options;
@@ -41,6 +48,7 @@ export class StemPool {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    clearTimeout(this.#refill);
     await this.#filling;
     await Promise.all([...this.#ready].map((stem) => stem.destroy('shutdown')));
   }
@@ -51,7 +59,7 @@ export class StemPool {
     for (const stem of this.#ready) {
       this.#drop(stem);
       if (stem.destroyed) continue;
-      this.fill();
+      this.#refill ??= setTimeout(() => this.fill(), refillPauseMs);
       return stem;
     }
     return undefined;
@@ -66,6 +74,8 @@ export class StemPool {
 
   /** Makes those that are missing, unless memory is short; does not wait for them. */
   fill(): void {
+    clearTimeout(this.#refill);
+    this.#refill = undefined;
     if (this.#stopped.signal.aborted) return;
     this.#filling ??= this.#fill().finally(() => {
       this.#filling = undefined;

@@ -1,0 +1,93 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { fromHost, json, splitGrant, splitInvoke, toHost } from './frames.mjs';
+import { loadHandler } from './load.mjs';
+import { Responder } from './responder.mjs';
+import { describeLoadError, describeThrown } from './thrown.mjs';
+
+/** @type {AsyncLocalStorage<Responder>} */
+const current = new AsyncLocalStorage();
+
+/** That of the invocation in which the code runs that asks. */
+export const currentResponder = () => current.getStore();
+
+/** What the host has one channel for: it binds the process to a function, then invokes that. */
+export class Session {
+  #channel;
+  /** @type {Map<string, Responder>} */
+  #underWay = new Map();
+  /** @type {import('./load.mjs').InitMessage | undefined} */
+  #bound;
+  /** @type {import('./load.mjs').Handler | undefined} */
+  #handler;
+  #isLoading = false;
+
+  /** @param {import('./channel.mjs').Channel} channel */
+  constructor(channel) {
+    this.#channel = channel;
+  }
+
+  /** Has it been told what to load? */
+  get isBound() {
+    return this.#bound !== undefined;
+  }
+
+  /**
+   * @param {number} type
+   * @param {Buffer} payload
+   */
+  receive(type, payload) {
+    if (type === fromHost.invoke) this.#invoke(payload);
+    else if (type === fromHost.grant) this.#grant(payload);
+    else if (type === fromHost.init) void this.#init(JSON.parse(payload.toString()));
+  }
+
+  /**
+   * The process is about to end with this error.
+   * @param {{ type: string, message: string, stack?: string }} error
+   * @param {Responder | undefined} culprit of the invocation that it came from, if that is known
+   */
+  failAll(error, culprit) {
+    if (this.#isLoading) this.#channel.send(toHost.initFailed, json(error));
+    const concerned = culprit && !culprit.isOver ? [culprit] : this.#underWay.values();
+    for (const one of concerned) one.fail({ ...error, fatal: true });
+  }
+
+  /** @param {import('./load.mjs').InitMessage} message */
+  async #init(message) {
+    this.#bound = message;
+    this.#isLoading = true;
+    try {
+      this.#handler = await loadHandler(message);
+      this.#channel.send(toHost.ready);
+    } catch (thrown) {
+      this.#channel.send(toHost.initFailed, json(describeLoadError(thrown)));
+    }
+    this.#isLoading = false;
+  }
+
+  /** @param {Buffer} payload */
+  #invoke(payload) {
+    const [bound, handler] = [this.#bound, this.#handler];
+    if (!bound || !handler) return; // the host knows better
+    const { id, head, body } = splitInvoke(payload);
+    const { functionName, version, memoryBytes } = bound;
+    const responder = new Responder(this.#channel, id);
+    const key = id.toString('latin1');
+    this.#underWay.set(key, responder);
+    void current.run(responder, async () => {
+      try {
+        await handler({ responder, head, body, functionName, version, memoryBytes });
+      } catch (thrown) {
+        responder.fail(describeThrown(thrown));
+      } finally {
+        this.#underWay.delete(key);
+      }
+    });
+  }
+
+  /** @param {Buffer} payload */
+  #grant(payload) {
+    const { id, bytes } = splitGrant(payload);
+    this.#underWay.get(id.toString('latin1'))?.grant(bytes);
+  }
+}
