@@ -1,9 +1,14 @@
-import { homedir, hostname } from 'node:os';
-import { join, resolve } from 'node:path';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { parseBytes } from '../lib/units.ts';
 import { networkVariables, readNetworkSettings, type NetworkConfig } from './network-settings.ts';
+import {
+  readRegistrySettings,
+  registryVariables,
+  type RegistryConfig,
+} from './registry-settings.ts';
 import { parseRuntimeClasses, type RuntimeClasses } from './runtime-classes.ts';
 import { checked } from './schema-problems.ts';
 
@@ -80,18 +85,7 @@ export const hostConfigSchema = Type.Object(
       }),
     ),
     ...networkVariables,
-    HEARTH_REGISTRY_AUTH: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description:
-          'Credentials for image registries, as "docker login" stores them; ~/.docker/config.json by default.',
-      }),
-    ),
-    HEARTH_PLAIN_REGISTRIES: Type.String({
-      default: '',
-      pattern: '^([A-Za-z0-9.:\\[\\]-]+(,|$))*$',
-      description: 'Image registries that are spoken to without TLS, host:port,host:port.',
-    }),
+    ...registryVariables,
     HEARTH_QUEUES: Type.Optional(
       Type.String({
         pattern: '^[a-z0-9-]+=rediss?://\\S+( [a-z0-9-]+=rediss?://\\S+)*$',
@@ -129,12 +123,7 @@ export interface HostConfig {
   /** For volumes of the driver `dir`; undefined: there are none. */
   readonly volumeDir: string | undefined;
   readonly network: NetworkConfig;
-  readonly registries: {
-    /** Docker's config.json. */
-    readonly credentialsFile: string;
-    /** Spoken to without TLS; loopback always is. */
-    readonly plainHosts: readonly string[];
-  };
+  readonly registries: RegistryConfig;
   /** URLs of other Redis with queues, by the names that functions use for them. */
   readonly queueConnections: ReadonlyMap<string, string>;
   readonly logLevel: Environment['HEARTH_LOG_LEVEL'];
@@ -194,6 +183,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
   const colon = environment.HEARTH_LISTEN.lastIndexOf(':');
   const problems: string[] = [];
   const network = readNetworkSettings(environment, problems);
+  const registries = readRegistrySettings(environment, problems);
   if (problems.length > 0) throw invalid(problems);
   return {
     dataDir: resolve(environment.HEARTH_DATA),
@@ -211,12 +201,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     stems: Number(environment.HEARTH_STEMS),
     volumeDir: environment.HEARTH_VOLUME_DIR,
     network,
-    registries: {
-      credentialsFile: resolve(
-        environment.HEARTH_REGISTRY_AUTH ?? join(homedir(), '.docker', 'config.json'),
-      ),
-      plainHosts: environment.HEARTH_PLAIN_REGISTRIES.split(',').filter((host) => host !== ''),
-    },
+    registries,
     queueConnections: namedUrls(environment.HEARTH_QUEUES),
     logLevel: environment.HEARTH_LOG_LEVEL,
     hostname: hostname(),

@@ -5,6 +5,8 @@ import { parseFunctionConfig } from '../config/function-config.ts';
 import type { FunctionDeployer } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
 import type { FunctionRecord, FunctionStore } from '../domain/function.ts';
+import { isDigest } from '../domain/ids.ts';
+import { parseImageReference } from '../domain/image-reference.ts';
 import { packageLimitBytes } from '../domain/limits.ts';
 import type { LogQuery, LogStore } from '../domain/log.ts';
 import type { Schedules } from '../domain/schedule.ts';
@@ -72,6 +74,8 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
       requireRight(request.principal, readOnly ? 'read' : 'deploy', name);
     }
     // Nobody gives a function what they do not have themselves.
+    const image = imageName(spec.image?.reference);
+    if (image !== undefined) requireRight(request.principal, 'registry:pull', image);
     for (const called of spec.network?.calls ?? []) {
       requireRight(request.principal, 'invoke', called);
     }
@@ -144,6 +148,13 @@ function find(functions: FunctionStore, name: string): FunctionRecord {
 
 const noFunction = (name: string): HostError =>
   new HostError('not_found', 'gateway.no_function', `There is no function "${name.slice(0, 80)}".`);
+
+/** Registry and repository of an image that a function names; an archive's digest is not guessed. */
+function imageName(reference: string | undefined): string | undefined {
+  if (reference === undefined || isDigest(reference)) return undefined;
+  const { registry, repository } = parseImageReference(reference);
+  return registry === undefined ? repository : `${registry}/${repository}`;
+}
 
 function checkSchedules(problems: readonly string[]): void {
   if (problems.length === 0) return;

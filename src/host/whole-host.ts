@@ -88,8 +88,8 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     HEARTH_RUNTIME_CLASSES: JSON.stringify(config.runtimeClasses),
     HEARTH_STEMS: String(config.stems),
     ...config.network.variables,
-    HEARTH_REGISTRY_AUTH: config.registries.credentialsFile,
-    HEARTH_PLAIN_REGISTRIES: config.registries.plainHosts.join(','),
+    ...config.registries.variables,
+    HEARTH_REGISTRY_AUTH: config.registries.credentialsFile, // where our HOME says, which they lack
     ...(config.cpu === undefined ? {} : { HEARTH_CPU: String(config.cpu) }),
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.volumeDir === undefined ? {} : { HEARTH_VOLUME_DIR: config.volumeDir }),

@@ -11,17 +11,24 @@ import { chooseManifest } from './platform.ts';
 /** The largest image over a slow line; past it something is broken. */
 const pullLimitMs = 30 * 60_000;
 
+export interface ImageSourcesOptions {
+  readonly blobs: BlobStore;
+  readonly catalog: Pick<ImageCatalog, 'pull'>;
+  /** Throws HostError `forbidden` where an image without a name, of an archive, may not be used. */
+  readonly admitUnnamed: (digest: Digest) => Promise<void>;
+}
+
 /**
  * Where images of users' own come from: what is stored here, by its digest or the name that it was
  * pushed under, else a registry.
  */
 export class ImageSources implements ImageResolver {
+  readonly #options: ImageSourcesOptions;
   readonly #blobs: BlobStore;
-  readonly #catalog: Pick<ImageCatalog, 'pull'>;
 
-  constructor(blobs: BlobStore, catalog: Pick<ImageCatalog, 'pull'>) {
-    this.#blobs = blobs;
-    this.#catalog = catalog;
+  constructor(options: ImageSourcesOptions) {
+    this.#options = options;
+    this.#blobs = options.blobs;
   }
 
   async resolve(reference: string): Promise<Digest> {
@@ -36,10 +43,11 @@ export class ImageSources implements ImageResolver {
   async #find(reference: string): Promise<Digest> {
     if (!isDigest(reference)) {
       const transfer = { signal: AbortSignal.timeout(pullLimitMs) };
-      return await this.#catalog.pull(parseImageReference(reference), transfer);
+      return await this.#options.catalog.pull(parseImageReference(reference), transfer);
     }
-    if (await this.#blobs.has(reference)) return reference;
-    throw notStored(reference);
+    if (!(await this.#blobs.has(reference))) throw notStored(reference);
+    await this.#options.admitUnnamed(reference);
+    return reference;
   }
 
   async #forThisMachine(digest: Digest): Promise<Digest> {

@@ -15,6 +15,7 @@ import { BlobStore } from './blob-store.ts';
 import { RegistryClient } from './client/registry-client.ts';
 import { dockerCredentials } from './client/registry-credentials.ts';
 import { RemoteImages } from './client/remote-images.ts';
+import type { Mirrors } from './client/remote-reference.ts';
 import { GarbageCollector } from './gc/garbage-collector.ts';
 import { RecentUse } from './gc/recent-use.ts';
 import { ImageIndex } from './image-index.ts';
@@ -26,6 +27,9 @@ import type { BaseImageOptions } from './recipe.ts';
 import { isReserved, PublishedRepositories } from './registry/published.ts';
 import { RepositoryStore } from './registry/repository-store.ts';
 import { UploadStore } from './registry/upload-store.ts';
+import { SignatureChecks } from './signature-checks.ts';
+import type { SignatureRule } from './signatures/signature-policy.ts';
+import { SignatureVerifier } from './signatures/signature-verifier.ts';
 import { StoredCatalog } from './stored-catalog.ts';
 
 export { PeriodicCollection } from './gc/periodic-collection.ts';
@@ -40,6 +44,9 @@ export interface ImagesOptions extends BaseImageOptions {
     readonly credentialsFile: string;
     /** Spoken to without TLS; loopback always is. */
     readonly plainHosts: readonly string[];
+    /** Registries to ask before others, by those. */
+    readonly mirrors?: Mirrors;
+    readonly signatureRules?: readonly SignatureRule[];
   };
 }
 
@@ -69,13 +76,14 @@ export function createImages(options: ImagesOptions): Images {
   const blobs = new BlobStore(options.dir);
   const index = new ImageIndex(options.dir);
   const baseImages = new RecipeImageBuilder(blobs, index, options);
-  const { credentialsFile, plainHosts } = options.registries;
+  const { credentialsFile, plainHosts, mirrors = {}, signatureRules = [] } = options.registries;
   const client = new RegistryClient({
     credentials: dockerCredentials(credentialsFile),
     plainHosts,
   });
   const recent = new RecentUse();
-  const remote = new RemoteImages(blobs, client, recent);
+  const remote = new RemoteImages({ blobs, client, recent, mirrors });
+  const verifier = new SignatureVerifier(signatureRules);
   const layers = new LayerStore(join(options.dir, 'layers'), blobs, recent);
 
   function registry(deployed: () => ReadonlyMap<string, PublishedRepository>): Registry {
@@ -96,7 +104,13 @@ export function createImages(options: ImagesOptions): Images {
         uploads,
         recent,
       }),
-      catalog: new StoredCatalog({ blobs, index, repositories, remote }),
+      catalog: new StoredCatalog({
+        blobs,
+        index,
+        repositories,
+        remote,
+        signatures: new SignatureChecks({ verifier, client, repositories, blobs }),
+      }),
     };
   }
 
@@ -110,7 +124,11 @@ export function createImages(options: ImagesOptions): Images {
     packages: new LayeredPackageBuilder({
       blobs,
       bases: baseImages,
-      resolver: new ImageSources(blobs, registry(() => new Map()).catalog),
+      resolver: new ImageSources({
+        blobs,
+        catalog: registry(() => new Map()).catalog,
+        admitUnnamed: (digest) => verifier.check(digest, digest),
+      }),
       init: options.programs.init,
     }),
     archives: new ArchiveImporter(blobs, imageLimitBytes),

@@ -22,16 +22,25 @@ export interface IndexChild {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly size: number;
+  readonly artifactType: string | undefined;
   readonly platform:
     | { readonly os?: string; readonly architecture?: string; readonly variant?: string }
     | undefined;
+}
+
+/** One blob that a manifest names. */
+export interface BlobDescriptor {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly mediaType: string | undefined;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
 }
 
 /** What a manifest says of other content. `urls` of layers are ignored: content comes from us. */
 export interface ManifestContent {
   readonly mediaType: string;
   /** Configuration first, then the layers in their order; none for an index. */
-  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+  readonly blobs: readonly BlobDescriptor[];
   /** The manifests of an index. */
   readonly children: readonly IndexChild[];
   readonly subject: Digest | undefined;
@@ -67,11 +76,11 @@ export function parseManifest(content: Uint8Array, announced?: string): Manifest
   }
   if (!imageTypes.includes(mediaType)) throw invalid(`has the unknown type ${mediaType}`);
   const config = manifest['config'];
-  const layers = list(manifest['layers'], 'layers').map((layer) => descriptor(layer, 'layers'));
+  const layers = list(manifest['layers'], 'layers').map((layer) => blob(layer, 'layers'));
   return {
     ...common,
     artifactType: common.artifactType ?? text((config as Fields | undefined)?.['mediaType']),
-    blobs: [descriptor(config, 'config'), ...layers],
+    blobs: [blob(config, 'config'), ...layers],
     children: [],
   };
 }
@@ -112,10 +121,26 @@ function descriptor(value: unknown, where: string): { digest: Digest; size: numb
   return { digest, size: size as number };
 }
 
+function blob(value: unknown, where: string): BlobDescriptor {
+  const checked = descriptor(value, where);
+  const fields = value as Fields;
+  return {
+    ...checked,
+    mediaType: text(fields['mediaType']),
+    annotations: annotations(fields['annotations']),
+  };
+}
+
 function child(value: unknown): IndexChild {
   const { digest, size } = descriptor(value, 'manifests');
-  const { mediaType, platform } = value as Fields;
-  return { mediaType: text(mediaType) ?? '', digest, size, platform: platformOf(platform) };
+  const { mediaType, artifactType, platform } = value as Fields;
+  return {
+    mediaType: text(mediaType) ?? '',
+    digest,
+    size,
+    artifactType: text(artifactType),
+    platform: platformOf(platform),
+  };
 }
 
 function platformOf(value: unknown): IndexChild['platform'] {

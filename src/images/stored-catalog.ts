@@ -8,8 +8,10 @@ import {
 } from '../domain/image-reference.ts';
 import type { ImageRepositories } from '../domain/registry.ts';
 import type { BlobStore } from './blob-store.ts';
-import type { RemoteImages, RemoteReference } from './client/remote-images.ts';
+import type { RemoteImages } from './client/remote-images.ts';
+import type { RemoteReference } from './client/remote-reference.ts';
 import type { ImageIndex } from './image-index.ts';
+import type { SignatureChecks } from './signature-checks.ts';
 import { manifestLimitBytes, parseManifest } from './manifest-content.ts';
 
 /** Repositories and tags shown in one list; more are for `/v2/_catalog`. */
@@ -20,6 +22,7 @@ export interface StoredCatalogOptions {
   readonly index: ImageIndex;
   readonly repositories: ImageRepositories;
   readonly remote: RemoteImages;
+  readonly signatures: SignatureChecks;
 }
 
 /** What was pulled is in the index under its whole name, registry included. */
@@ -54,9 +57,15 @@ export class StoredCatalog implements ImageCatalog {
   }
 
   async pull(reference: ImageReference, transfer: ImageTransfer): Promise<Digest> {
-    const { blobs, index, remote } = this.#options;
-    if (!isRemote(reference)) return (await this.find(reference)).digest;
-    const digest = await remote.pull(reference, transfer);
+    const { blobs, index, remote, signatures } = this.#options;
+    if (!isRemote(reference)) {
+      const { digest } = await this.find(reference);
+      await signatures.ofStored(reference.repository, digest);
+      return digest;
+    }
+    const digest = await remote.pull(reference, transfer, (found, at) =>
+      signatures.ofRemote(reference, found, at, transfer.signal),
+    );
     const content = await blobs.readSmall(digest, manifestLimitBytes);
     const { mediaType } = parseManifest(content);
     await index.set(pulledName(reference), { mediaType, digest, size: content.length });

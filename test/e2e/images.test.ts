@@ -1,10 +1,14 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeImageArchive } from '../support/image-archives.ts';
+import { makeSignature, signatureTag } from '../support/cosign-signature.ts';
+import { startDebianRegistry, type DebianRegistry } from '../support/debian-registry.ts';
+import { manifestDigest } from '../support/oci-layout.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 const own = (name: string) => fileURLToPath(new URL(`images/${name}`, import.meta.url));
@@ -22,12 +26,27 @@ async function deploy(name: string, image: string, more: object = {}) {
   return await host.hearth('deploy', '--json', folder);
 }
 
+/** Another registry, where "user" has the password "secret", as the host knows. */
+let registry: DebianRegistry;
+const htpasswd = 'user:$2b$05$32ddoNgfY9GWcTID5yAcYOTAMsx1bs7ncLl2O921zMpiLAToQ5nPO\n';
+const signing = generateKeyPairSync('ed25519');
+
 beforeAll(async () => {
-  host = await startHost();
   dir = await mkdtemp(join(tmpdir(), 'hearth-images-'));
+  registry = await startDebianRegistry(dir, htpasswd);
+  const auth = Buffer.from('user:secret').toString('base64');
+  await writeFile(join(dir, 'auth.json'), JSON.stringify({ auths: { [registry.host]: { auth } } }));
+  await writeFile(join(dir, 'team.pub'), signing.publicKey.export({ type: 'spki', format: 'pem' }));
+  host = await startHost({
+    environment: {
+      HEARTH_REGISTRY_AUTH: join(dir, 'auth.json'),
+      HEARTH_IMAGE_KEYS: JSON.stringify({ '*/signed/*': [join(dir, 'team.pub')] }),
+    },
+  });
 });
 afterAll(async () => {
   await host?.[Symbol.asyncDispose]();
+  await registry?.[Symbol.asyncDispose]();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -104,8 +123,12 @@ describe('an image with a client of the Runtime API of AWS Lambda', () => {
   test('answers each invocation once, and none but its own', async () => {
     const answer = await call('/forge');
     expect(await answer.text()).toBe('first');
-    await vi.waitFor(async () => expect(await logsOf('lambda')).toContain('forged: [202,400,400]'));
-    expect((await call('/echo')).status).toBe(200);
+    // It is frozen once it has answered: what it has left to say comes with the next invocations.
+    const hears = async () => {
+      expect((await call('/echo')).status).toBe(200);
+      expect(await logsOf('lambda')).toContain('forged: [202,400,400]');
+    };
+    await vi.waitFor(hears, { timeout: 20_000, interval: 100 });
   });
 
   test('writes what belongs to the invocation that is running', async () => {
@@ -162,7 +185,7 @@ describe('an image with a server on $PORT', () => {
     const slow = call('/slow');
     const leaver = new AbortController();
     const left = call('/slow', { signal: leaver.signal });
-    await vi.waitFor(async () => expect((await call('/')).status).toBe(200)); // both are under way
+    await vi.waitFor(async () => expect((await call('/')).status).toBe(200), { timeout: 20_000 }); // both are under way
     leaver.abort();
     await expect(left).rejects.toThrow();
     const answer = await slow;
@@ -174,7 +197,7 @@ describe('an image with a server on $PORT', () => {
     const answer = await call('/exit');
     expect(answer.status).toBe(502);
     expect(await answer.json()).toMatchObject({ reason: 'function.crashed' });
-    await vi.waitFor(async () => expect((await call('/')).status).toBe(200));
+    await vi.waitFor(async () => expect((await call('/')).status).toBe(200), { timeout: 20_000 });
   });
 });
 
@@ -198,6 +221,36 @@ describe('a deploy', () => {
     execFileSync('skopeo', ['copy', ...options, layout, `docker://${target}`]);
     expect(await deploy('pushed', 'team/server:1')).toMatchObject({ exitCode: 0 });
     expect((await host.fetch('/fn/pushed/')).status).toBe(200);
+  });
+
+  /** The server's image, or a signature of it, in the other registry. */
+  const pushTo = (name: string, source = `oci:${join(dir, 'server-layout')}:latest`) => {
+    const options = ['--quiet', '--dest-tls-verify=false', '--dest-creds=user:secret'];
+    const copy = ['--insecure-policy', 'copy', '--preserve-digests', ...options];
+    execFileSync('skopeo', [...copy, source, `docker://${registry.host}/${name}`]);
+  };
+
+  test("takes an image of another registry, with the host's credentials, and runs it", async () => {
+    pushTo('team/server:1');
+    const name = `${registry.host}/team/server:1`;
+    expect(await deploy('outside', name)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect((await host.fetch('/fn/outside/')).status).toBe(200);
+    expect(JSON.parse((await deploy('outside', name)).stdout)).toMatchObject({ changed: false });
+  });
+
+  test('refuses an image without the signature that the operator asks for, until it has it', async () => {
+    pushTo('signed/server:1');
+    const name = `${registry.host}/signed/server`;
+    const refused = await deploy('signed', `${name}:1`);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain(`asks for one by ${join(dir, 'team.pub')} on "*/signed/*"`);
+    expect((await host.fetch('/fn/signed/')).status).toBe(404);
+    const options = ['--tls-verify=false', '--creds=user:secret'];
+    const digest = await manifestDigest(`docker://${name}:1`, ...options);
+    const signature = makeSignature(dir, { digest, name, key: signing.privateKey });
+    pushTo(`signed/server:${signatureTag(digest)}`, signature);
+    expect(await deploy('signed', `${name}:1`)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect((await host.fetch('/fn/signed/')).status).toBe(200);
   });
 
   test('of an archive that holds no image leaves everything as it was', async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import type { Action } from '../../src/domain/principal.ts';
 import { forHost, forNamed, forSome, guardRoutes } from '../../src/gateway/route-access.ts';
 import { awsSignature } from '../support/aws-signature.ts';
+import { packageOf } from '../support/package-of.ts';
 import { RunningGateway, withKey, type Answer } from '../support/running-gateway.ts';
 
 let running: RunningGateway;
@@ -85,6 +86,29 @@ describe('the routes of keys', () => {
     const answer = await running.send('GET', '/v1/keys', { headers });
     expect(answer.status).toBe(403);
     expect(json(answer)).toMatchObject({ code: 'forbidden', reason: 'gateway.forbidden' });
+  });
+});
+
+describe('a deploy of an image by its name', () => {
+  it('needs the right to pull it, whether it lies here or in another registry', async () => {
+    const key = await keyWith(
+      ['deploy', 'shop'],
+      ['registry:pull', 'shop/*'],
+      ['registry:pull', 'registry.example.com/shop/*'],
+    );
+    const deploy = async (image: string) => {
+      const config = JSON.stringify({ name: 'shop', runtime: 'image', image });
+      const body = await packageOf({ 'hearth.json': config });
+      const headers = { ...key, 'content-type': 'application/x-tar' };
+      return await running.send('POST', '/v1/functions', { headers, body });
+    };
+    for (const image of ['payroll/app:1', 'registry.example.com/payroll/app:1']) {
+      const refused = await deploy(image);
+      expect(refused.status).toBe(403);
+      expect(refused.text).toContain('does not have the right registry:pull for');
+    }
+    expect((await deploy('shop/app:1')).status).toBe(201);
+    expect((await deploy('registry.example.com/shop/app:1')).status).toBe(200); // the fake's one image
   });
 });
 

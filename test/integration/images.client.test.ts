@@ -45,9 +45,12 @@ afterAll(async () => {
 });
 
 let count = 0;
-async function newHost(credentials = credentialsFile): Promise<Images & { dir: string }> {
+async function newHost(
+  credentials = credentialsFile,
+  mirrors: Readonly<Record<string, readonly string[]>> = {},
+): Promise<Images & { dir: string }> {
   const folder = join(dir, `host${++count}`);
-  const registries = { credentialsFile: credentials, plainHosts: [] };
+  const registries = { credentialsFile: credentials, plainHosts: [], mirrors };
   const programs = machinePrograms(process.arch);
   const images = createImages({ dir: folder, runtimeDir, programs, registries });
   await mkdir(folder, { recursive: true });
@@ -264,6 +267,60 @@ describe('a download', () => {
       }),
     );
     expect(await pullFrom(await newHost(), registry.host)).toBe(digestOf(Buffer.from(manifest)));
+  });
+});
+
+describe('a mirror', () => {
+  const pullBy = async (mirrors: readonly string[], origin: string) => {
+    const host = await newHost(credentialsFile, { [origin]: mirrors });
+    await pullFrom(host, origin);
+    return await readFile(blobPath(host, digestOf(layer)));
+  };
+  const counting = async (odd: Parameters<typeof serving>[0] = () => false) => {
+    const paths: string[] = [];
+    const server = await scripted(
+      serving((request, response) => {
+        paths.push(request.url ?? '');
+        return odd(request, response);
+      }),
+    );
+    return { ...server, paths };
+  };
+
+  test('gives images, below its own prefix, in the place of the registry', async () => {
+    await using origin = await counting();
+    await using mirror = await counting();
+    expect(await pullBy([`${mirror.host}/hub`], origin.host)).toEqual(layer);
+    expect(mirror.paths).toContain('/v2/hub/app/manifests/1');
+    expect(origin.paths).toEqual([]);
+  });
+
+  test('that lacks something or sends something else is passed over, for the next, then the registry', async () => {
+    await using origin = await counting();
+    await using empty = await counting((_request, response) => {
+      response.writeHead(404).end();
+      return true;
+    });
+    await using lying = await counting((request, response) => {
+      if (isLayer(request)) response.end(randomBytes(layer.length));
+      return isLayer(request);
+    });
+    expect(await pullBy([empty.host, lying.host], origin.host)).toEqual(layer);
+    const asked = [empty, lying, origin].map(({ paths }) => paths.length > 0);
+    expect(asked).toEqual([true, true, true]);
+    await using good = await counting();
+    await using spared = await counting();
+    expect(await pullBy([empty.host, good.host], spared.host)).toEqual(layer);
+    expect(spared.paths).toEqual([]);
+  });
+
+  test('that does not know either is no reason: the registry says what is wrong', async () => {
+    await using none = await counting((_request, response) => {
+      response.writeHead(404).end();
+      return true;
+    });
+    const host = await newHost(credentialsFile, { [none.host]: [none.host] });
+    await expect(pullFrom(host, none.host)).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 

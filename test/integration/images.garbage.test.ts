@@ -105,6 +105,30 @@ describe('a collection', () => {
     expect(await blobNames()).toEqual([]);
   });
 
+  test('leaves signatures and what else refers to an image that was pushed', async () => {
+    const { digest, mediaType, layer, size } = await makeImage('signed');
+    const folder = repositories.folder('team/app');
+    const subject = { mediaType, digest, size };
+    for (const more of [{}, { subject }]) {
+      const payload = await blobs.put(Buffer.from(`signature of ${JSON.stringify(more)}`));
+      const config = { mediaType: mediaTypes.config, digest: layer, size: 1 };
+      config.size = (await stat(blobs.path(layer))).size;
+      for (const blob of [layer, payload.digest]) await folder.addBlob(blob);
+      const layers = [{ mediaType: 'text/plain', digest: payload.digest, size: payload.sizeBytes }];
+      const manifest = { schemaVersion: 2, mediaType, config, layers, ...more };
+      const content = Buffer.from(JSON.stringify(manifest));
+      const tag = 'subject' in more ? digestOf(content) : `${digest.replace(':', '-')}.sig`;
+      await repositories.putManifest('team/app', tag, { mediaType, content });
+    }
+    const before = await blobNames();
+    for (const name of before) await utimes(join(dir, 'blobs/sha256', name), 0, 0);
+    await folder.addManifest(digest, mediaType, undefined);
+    nowMs += 2 * hours;
+    await collector.collect({ dryRun: false });
+    expect((await blobNames()).toSorted()).toEqual(before.toSorted());
+    expect(await repositories.referrers('team/app', digest)).toHaveLength(1);
+  });
+
   test('forgets pulled images after a month without use', async () => {
     const image = await makeImage('pulled');
     await index.set('registry.example/app:1', image);

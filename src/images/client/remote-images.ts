@@ -2,7 +2,7 @@ import { openAsBlob } from 'node:fs';
 import { HostError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/ids.ts';
 import type { ImageProgress, ImageTransfer } from '../../domain/image-catalog.ts';
-import { formatImageReference, type ImageReference } from '../../domain/image-reference.ts';
+import { formatImageReference } from '../../domain/image-reference.ts';
 import { mapLimited } from '../../lib/map-limited.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
 import { blobLimitBytes, digestOf, type BlobStore } from '../blob-store.ts';
@@ -16,33 +16,74 @@ import {
 import type { RecentUse } from '../gc/recent-use.ts';
 import { downloadBlob, type OpenBlob, type WantedBlob } from './blob-download.ts';
 import type { RegistryClient } from './registry-client.ts';
-
-/** A reference that names a registry. */
-export type RemoteReference = ImageReference & { readonly registry: string };
+import {
+  expectStatus,
+  mirrored,
+  readWhole,
+  where,
+  type Mirrors,
+  type RemoteReference,
+} from './remote-reference.ts';
 
 /** Layers of one image on their way at once. */
 const parallelLayers = 4;
+
+/**
+ * Throws for an image that may not be used, before any of it is fetched. `at`: the registry or the
+ * mirror that has it; `digest`: what the reference names there.
+ */
+export type Admission = (digest: Digest, at: RemoteReference) => Promise<void>;
+
+export interface RemoteImagesOptions {
+  readonly blobs: BlobStore;
+  readonly client: RegistryClient;
+  readonly recent: RecentUse;
+  readonly mirrors: Mirrors;
+}
+
+/** This machine's architecture as images name it. */
+const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
 
 /** Images between the content store and registries. */
 export class RemoteImages {
   readonly #blobs: BlobStore;
   readonly #client: RegistryClient;
   readonly #recent: RecentUse;
-  readonly #architecture: string;
+  readonly #mirrors: Mirrors;
   readonly #downloads = new SingleFlight<Digest, void>();
 
-  constructor(blobs: BlobStore, client: RegistryClient, recent: RecentUse, arch = process.arch) {
+  constructor({ blobs, client, recent, mirrors }: RemoteImagesOptions) {
     this.#blobs = blobs;
-    this.#recent = recent;
     this.#client = client;
-    this.#architecture = arch === 'x64' ? 'amd64' : arch;
+    this.#recent = recent;
+    this.#mirrors = mirrors;
   }
 
-  /** See ImageCatalog.pull. */
-  async pull(reference: RemoteReference, options: ImageTransfer): Promise<Digest> {
+  /** See ImageCatalog.pull. What no mirror gives whole, and as admitted, the registry itself decides. */
+  async pull(
+    reference: RemoteReference,
+    options: ImageTransfer,
+    admit: Admission = async () => {},
+  ): Promise<Digest> {
+    for (const mirror of mirrored(reference, this.#mirrors)) {
+      try {
+        return await this.#pullFrom(mirror, options, admit);
+      } catch {
+        options.signal.throwIfAborted();
+      }
+    }
+    return await this.#pullFrom(reference, options, admit);
+  }
+
+  async #pullFrom(
+    reference: RemoteReference,
+    options: ImageTransfer,
+    admit: Admission,
+  ): Promise<Digest> {
     const { signal } = options;
     const wanted = reference.digest ?? reference.tag ?? 'latest';
     let { digest, content, manifest } = await this.#manifest(reference, wanted, signal);
+    await admit(digest, reference);
     if (manifest.children.length > 0) {
       const child = this.#choose(reference, manifest.children);
       ({ digest, content, manifest } = await this.#manifest(reference, child.digest, signal));
@@ -106,13 +147,13 @@ export class RemoteImages {
 
   #choose(reference: RemoteReference, children: readonly IndexChild[]): IndexChild {
     const found = children.find(
-      ({ platform }) => platform?.os === 'linux' && platform.architecture === this.#architecture,
+      ({ platform }) => platform?.os === 'linux' && platform.architecture === architecture,
     );
     if (found) return found;
     throw new HostError(
       'invalid',
       'image.no_platform',
-      `${formatImageReference(reference)} has no image for linux/${this.#architecture}.`,
+      `${formatImageReference(reference)} has no image for linux/${architecture}.`,
     );
   }
 
@@ -184,50 +225,11 @@ export class RemoteImages {
   }
 }
 
-const where = ({ registry, repository }: RemoteReference, action: 'pull' | 'push') => ({
-  registry,
-  // Docker's own images have a first part that nobody writes.
-  repository:
-    registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository,
-  action,
-});
-
 const progressOf = ({ digest, sizeBytes }: WantedBlob, doneBytes: number): ImageProgress => ({
   digest,
   doneBytes,
   totalBytes: sizeBytes,
 });
-
-async function expectStatus(
-  response: Response,
-  status: number,
-  reference: RemoteReference,
-): Promise<void> {
-  if (response.status === status) return;
-  const name = formatImageReference(reference);
-  const text = (await response.text().catch(() => '')).slice(0, 300);
-  if (response.status === 404) {
-    throw new HostError('not_found', 'image.not_found', `There is no image ${name}.`);
-  }
-  const code = response.status >= 500 ? 'unavailable' : 'invalid';
-  throw new HostError(
-    code,
-    'image.registry_failed',
-    `${reference.registry} answered ${response.status} for ${name}: ${text}`,
-  );
-}
-
-async function readWhole(response: Response, limitBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > limitBytes)
-      throw new HostError('invalid', 'image.large_manifest', 'The manifest is too large.');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
 
 const noImage = (reference: RemoteReference): HostError =>
   new HostError(

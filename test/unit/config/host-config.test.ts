@@ -30,4 +30,27 @@ describe('the configuration of the host', () => {
     const load = () => loadHostConfig({ HEARTH_DTA: '/x', HEARTH_LISTEN: 'x', HEARTH_KEY: 'k' });
     expect(load).toThrow(/HEARTH_DTA: unknown key.*HEARTH_LISTEN: must match.*HEARTH_KEY/);
   });
+
+  test('reads mirrors and keys of image registries, and hands them on as they were', () => {
+    const HEARTH_REGISTRY_MIRRORS = '{"docker.io": ["mirror.example.com/hub", "127.0.0.1:5000"]}';
+    const HEARTH_IMAGE_KEYS = '{"free/*": [], "*": ["/etc/team.pub"]}';
+    const { registries } = loadHostConfig({ HEARTH_REGISTRY_MIRRORS, HEARTH_IMAGE_KEYS });
+    expect(registries).toMatchObject({
+      mirrors: { 'docker.io': ['mirror.example.com/hub', '127.0.0.1:5000'] },
+      signatureRules: [
+        { pattern: 'free/*', keyFiles: [] },
+        { pattern: '*', keyFiles: ['/etc/team.pub'] },
+      ],
+      variables: { HEARTH_REGISTRY_MIRRORS, HEARTH_IMAGE_KEYS },
+    });
+  });
+
+  test.each([
+    ['HEARTH_REGISTRY_MIRRORS', '{"docker.io": "mirror"}'],
+    ['HEARTH_REGISTRY_MIRRORS', '{"docker.io": ["https://mirror"]}'],
+    ['HEARTH_IMAGE_KEYS', '{"*": ["team.pub"]}'],
+    ['HEARTH_IMAGE_KEYS', '["/etc/team.pub"]'],
+  ])('refuses %s=%s', (name, text) => {
+    expect(() => loadHostConfig({ [name]: text })).toThrow(`${name}: must be like`);
+  });
 });
