@@ -58,7 +58,9 @@ export class CgroupV2 implements Cgroup {
   }
 
   oomKills(): number {
-    return readKey(this.#dir, 'memory.events', 'oom_kill');
+    // `oom_kill` counts each process of a group that is killed as one; before Linux 5.17 it is all there is.
+    const readCount = (key: string) => readKey(this.#dir, 'memory.events', key);
+    return readCount('oom_group_kill') || readCount('oom_kill');
   }
 
   stats(): ContainerStats {

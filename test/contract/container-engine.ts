@@ -155,7 +155,7 @@ export function containerEngineContract(
       await answered(other, 'meanwhile');
       expect(silence).not.toHaveBeenCalled();
       container.resume();
-      await vi.waitFor(() => expect(silence).toHaveBeenCalled());
+      await vi.waitFor(() => expect(silence).toHaveBeenCalled(), 20_000);
       expect(container.inspect().state).toBe('running');
     });
 

@@ -98,10 +98,10 @@ export function describeSandboxChannel(kind: string, open: () => Promise<OpenedC
   const ready = async () => {
     const opened = await open();
     const { channel, peer, events } = opened;
-    await vi.waitFor(() => expect(events).toEqual(['hello']));
+    await vi.waitFor(() => expect(events).toEqual(['hello']), 20_000);
     channel.init(init);
     await peer.beReady();
-    await vi.waitFor(() => expect(events).toEqual(['hello', 'ready']));
+    await vi.waitFor(() => expect(events).toEqual(['hello', 'ready']), 20_000);
     return { ...opened, [Symbol.asyncDispose]: () => opened.close() };
   };
 
@@ -153,13 +153,13 @@ export function describeSandboxChannel(kind: string, open: () => Promise<OpenedC
           await stream.write(new Uint8Array(64 * 1024));
         await stream.end();
       })();
-      await vi.waitFor(() => expect(one.bytes()).toBe(window));
+      await vi.waitFor(() => expect(one.bytes()).toBe(window), 20_000);
       const other = start(opened.channel, 'other'); // after it everything has had its time
       await (await opened.peer.take()).answer('');
       await other.settled;
       expect(one.bytes()).toBe(window);
       one.invocation.grant(1);
-      await vi.waitFor(() => expect(one.bytes()).toBe(window + 1));
+      await vi.waitFor(() => expect(one.bytes()).toBe(window + 1), 20_000);
       one.invocation.grant(total);
       await written;
       expect(await one.settled).toBeUndefined();
@@ -171,7 +171,7 @@ export function describeSandboxChannel(kind: string, open: () => Promise<OpenedC
       const one = start(opened.channel, 'stream');
       const stream = await (await opened.peer.take()).stream();
       await stream.write(Buffer.from('half'));
-      await vi.waitFor(() => expect(one.text()).toBe('half'));
+      await vi.waitFor(() => expect(one.text()).toBe('half'), 20_000);
       await stream.fail();
       expect(await one.settled).toMatchObject({ type: expect.any(String) as string });
     });

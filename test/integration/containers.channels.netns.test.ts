@@ -16,10 +16,10 @@ const api = '/2018-06-01/runtime';
 
 let opened: OpenedChannel;
 const ready = async () => {
-  await vi.waitFor(() => expect(opened.events).toEqual(['hello']));
+  await vi.waitFor(() => expect(opened.events).toEqual(['hello']), 20_000);
   opened.channel.init(init);
   await opened.peer.beReady();
-  await vi.waitFor(() => expect(opened.events).toContain('ready'));
+  await vi.waitFor(() => expect(opened.events).toContain('ready'), 20_000);
 };
 afterEach(() => opened.close());
 
@@ -112,7 +112,7 @@ describe('the Runtime API', () => {
   const loadError = JSON.stringify({ errorType: 'Runtime.ImportModuleError' });
 
   test('hears that the function did not load', async () => {
-    await vi.waitFor(() => expect(opened.events).toEqual(['hello']));
+    await vi.waitFor(() => expect(opened.events).toEqual(['hello']), 20_000);
     opened.channel.init(init);
     expect(await post('/init/error', loadError)).toMatchObject({ status: 202 });
     expect(opened.events).toEqual(['hello', 'init failed: Runtime.ImportModuleError']);

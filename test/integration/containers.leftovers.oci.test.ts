@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Leftovers } from '../../src/containers/leftovers.ts';
 import { OciEngine } from '../../src/containers/oci-engine.ts';
 import { findOciRuntime } from '../../src/containers/oci-runtime.ts';
-import { CgroupTree, loopDevices, readCgroupLayout } from '../../src/linux/index.ts';
+import { exec } from '../../src/lib/exec.ts';
+import {
+  CgroupTree,
+  loopDevices,
+  NetworkNamespaces,
+  readCgroupLayout,
+} from '../../src/linux/index.ts';
+import { routedNetworks } from '../support/routed-network.ts';
 import { killingSteps } from '../support/killing-steps.ts';
 import { startInOwnMounts } from '../support/own-mounts.ts';
 import type { CyclesReport } from '../support/programs/cycling-worker.ts';
@@ -108,6 +115,37 @@ describe('a worker that is killed', () => {
       await startAgain();
       await expectNothingLeft();
     }
+  });
+
+  test('while its sandbox is connected leaves no link, rule or address', async () => {
+    const router = join(dir, 'router');
+    const nodeId = randomUUID().replaceAll('-', '');
+    const namespaces = new NetworkNamespaces();
+    await using undo = new AsyncDisposableStack();
+    await namespaces.start();
+    undo.defer(() => namespaces.stop());
+    await namespaces.create(router);
+    undo.defer(() => namespaces.remove(router));
+    const inRouter = async (...command: readonly string[]) =>
+      (await exec('nsenter', [`--net=${router}`, '--', ...command])).stdout;
+    const links = async () =>
+      (await inRouter('ip', '-o', 'link')).split('\n').filter((line) => !/(^| )lo:|^$/.test(line));
+    await inRouter('sysctl', '--quiet', '--write', 'net.ipv4.ip_forward=1');
+    const worker = start('dying-worker', 'connect', router, nodeId);
+    expect(await once(worker, 'exit')).toEqual([null, 'SIGKILL']);
+    expect(await links()).toHaveLength(1);
+    expect(await inRouter('nft', 'list', 'ruleset')).toContain('203.0.113.0/24');
+
+    await startAgain();
+    const dirs = { pinsDir: dir, addressesDir: dir };
+    const { services } = routedNetworks({ nodeId, router, namespaces, ...dirs });
+    for (const service of services) await service.start(AbortSignal.timeout(20_000));
+    for (const service of services.toReversed()) await service.stop(AbortSignal.timeout(20_000));
+    await vi.waitFor(async () => expect(await links()).toEqual([]), 20_000);
+    expect(await inRouter('nft', 'list', 'ruleset')).toBe('');
+    expect(existsSync(join(dir, 'run/addresses'))).toBe(false);
+    await undo.disposeAsync();
+    await expectNothingLeft();
   });
 
   test('while its sandbox runs has it told as removed', async () => {

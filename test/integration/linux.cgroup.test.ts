@@ -28,12 +28,12 @@ function run(command: string): ChildProcess {
   return spawn('/bin/sh', ['-c', `${enter}; ${command}`], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-const isRunning = () => vi.waitFor(() => expect(cgroup.processes()).not.toEqual([]));
+const isRunning = () => vi.waitFor(() => expect(cgroup.processes()).not.toEqual([]), 20_000);
 
 describe('a cgroup', () => {
   test('holds what entered it, and its children', async () => {
     const child = run('sleep 60 & sleep 60 & wait');
-    await vi.waitFor(() => expect(cgroup.processes()).toHaveLength(3));
+    await vi.waitFor(() => expect(cgroup.processes()).toHaveLength(3), 20_000);
     expect(cgroup.processes()).toContain(child.pid);
     expect(cgroup.stats().pids).toBe(3);
   });
@@ -41,7 +41,7 @@ describe('a cgroup', () => {
   test('kills all that is in it', async () => {
     const child = run('trap "" TERM; sleep 60 & sleep 60 & wait');
     const exited = once(child, 'exit');
-    await vi.waitFor(() => expect(cgroup.processes()).toHaveLength(3));
+    await vi.waitFor(() => expect(cgroup.processes()).toHaveLength(3), 20_000);
     await cgroup.kill();
     expect(cgroup.processes()).toEqual([]);
     expect((await exited)[1]).toBe('SIGKILL');
@@ -51,7 +51,7 @@ describe('a cgroup', () => {
     run('sleep 60');
     await isRunning();
     cgroup.freeze();
-    await vi.waitFor(() => expect(cgroup.isFrozen()).toBe(true));
+    await vi.waitFor(() => expect(cgroup.isFrozen()).toBe(true), 20_000);
     await cgroup.kill();
     expect(cgroup.processes()).toEqual([]);
   });
@@ -60,23 +60,23 @@ describe('a cgroup', () => {
     const child = run('while :; do echo tick; sleep 0.01; done');
     const ticks = vi.fn<() => void>();
     child.stdout?.on('data', ticks);
-    await vi.waitFor(() => expect(ticks).toHaveBeenCalled());
+    await vi.waitFor(() => expect(ticks).toHaveBeenCalled(), 20_000);
     cgroup.freeze();
-    await vi.waitFor(() => expect(cgroup.isFrozen()).toBe(true));
+    await vi.waitFor(() => expect(cgroup.isFrozen()).toBe(true), 20_000);
     const { cpuUsec } = cgroup.stats();
     const other = spawn('sh', ['-c', 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done']);
     await once(other, 'exit');
     expect(cgroup.stats().cpuUsec).toBe(cpuUsec);
     ticks.mockClear();
     cgroup.thaw();
-    await vi.waitFor(() => expect(ticks).toHaveBeenCalled());
+    await vi.waitFor(() => expect(ticks).toHaveBeenCalled(), 20_000);
   });
 
   test('refuses more processes than its limit', async () => {
     const child = run('i=0; while [ $i -lt 40 ]; do sleep 60 & i=$((i+1)); done; wait');
     let complaint = '';
     child.stderr?.on('data', (text: Buffer) => (complaint += text.toString()));
-    await vi.waitFor(() => expect(complaint).toContain('ork'));
+    await vi.waitFor(() => expect(complaint).toContain('ork'), 20_000);
     expect(cgroup.processes().length).toBeLessThanOrEqual(limits.pids);
   });
 
@@ -98,7 +98,7 @@ describe('a cgroup', () => {
 
   test('lets through only its share of a processor', async () => {
     run('while :; do :; done');
-    await vi.waitFor(() => expect(cgroup.stats().throttledUsec).toBeGreaterThan(0), 5000);
+    await vi.waitFor(() => expect(cgroup.stats().throttledUsec).toBeGreaterThan(0), 20_000);
   });
 
   test('is found by its name, in every hierarchy gone when removed', async () => {

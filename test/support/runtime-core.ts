@@ -10,8 +10,8 @@ import type { SandboxFactoryOptions } from '../../src/containers/sandbox-factory
 import { Workspace } from '../../src/containers/workspace.ts';
 import type { IdRangeProvider } from '../../src/domain/container.ts';
 import type { ContainerEngine } from '../../src/domain/container-engine.ts';
-import type { NetworkProvider } from '../../src/domain/network.ts';
 import type { ScratchDisks } from '../../src/domain/volume.ts';
+import type { NetworkProvider } from '../../src/domain/network.ts';
 import { ServiceGroup } from '../../src/lib/lifecycle.ts';
 import {
   CgroupTree,
@@ -26,6 +26,7 @@ import { mountPlan } from '../../src/volumes/mount-plan.ts';
 import { noVolumes } from '../../src/volumes/sandbox-volumes.ts';
 import { ScratchImages } from '../../src/volumes/scratch-images.ts';
 import { makeSmallRoot } from './small-root.ts';
+import { routedNetworks, type RoutedNetworkOptions } from './routed-network.ts';
 import { silentLogger } from './silent-logger.ts';
 
 /** What the parts of a runtime core may be replaced by on their way into it. */
@@ -38,6 +39,8 @@ export interface Decorations {
   readonly engine?: (real: ContainerEngine) => ContainerEngine;
   /** Network namespaces made ahead; else none, so that what is there can be counted. */
   readonly readyNamespaces?: number;
+  /** Sandboxes can be connected through this network namespace; else to nothing. */
+  readonly router?: Pick<RoutedNetworkOptions, 'router' | 'nodeId'>;
 }
 
 /** A worker's runtime core, put together as the host does it. */
@@ -65,17 +68,13 @@ export async function openRuntimeCore(
   const cgroups = new CgroupTree(layout, cgroupsPath);
   const workspace = new Workspace(join(dir, 'run'));
   const namespaces = new NetworkNamespaces();
-  const pool = new NamespacePool({
-    maker: namespaces,
-    dir: workspace.namespacesDir,
-    size: decorate.readyNamespaces ?? 0,
-    logger: silentLogger,
-  });
-  const services = new ServiceGroup('runtime core', [workspace, namespaces, pool]);
+  const { provider: network, services: networkServices } = networksOf(
+    workspace,
+    namespaces,
+    decorate,
+  );
+  const services = new ServiceGroup('runtime core', [workspace, namespaces, ...networkServices]);
   await services.start(AbortSignal.timeout(10_000));
-  const network: NetworkProvider = {
-    lease: async () => ({ ...(await pool.lease()), ...noConnection }),
-  };
   const root = await makeSmallRoot(dir);
   await mkdir(join(root.dir, 'var/task'), { recursive: true });
   const roots = new RootMounts(workspace.rootsDir);
@@ -128,4 +127,16 @@ export async function openRuntimeCore(
     },
     stop: () => services.stop(AbortSignal.timeout(10_000)),
   };
+}
+
+function networksOf(
+  { namespacesDir: dir, addressesDir }: Workspace,
+  namespaces: NetworkNamespaces,
+  { router, readyNamespaces = 0 }: Decorations,
+): ReturnType<typeof routedNetworks> {
+  if (router) return routedNetworks({ ...router, namespaces, pinsDir: dir, addressesDir });
+  const options = { maker: namespaces, dir, size: readyNamespaces, logger: silentLogger };
+  const pool = new NamespacePool(options);
+  const lease = async () => ({ ...(await pool.lease()), ...noConnection });
+  return { provider: { lease }, services: [pool] };
 }

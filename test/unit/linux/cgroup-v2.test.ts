@@ -42,6 +42,8 @@ describe('a cgroup of version 2', () => {
     writeFileSync(join(root, dir, 'memory.events'), 'oom 3\noom_kill 2\noom_group_kill 1\n');
     writeFileSync(join(root, dir, 'cpu.stat'), 'usage_usec 55\nthrottled_usec 5\n');
     writeFileSync(join(root, dir, 'memory.current'), '77\n');
+    expect(cgroup.oomKills()).toBe(1);
+    writeFileSync(join(root, dir, 'memory.events'), 'oom 3\noom_kill 2\n');
     expect(cgroup.oomKills()).toBe(2);
     expect(cgroup.stats()).toMatchObject({ cpuUsec: 55, throttledUsec: 5, memoryBytes: 77 });
     expect(tree.list()).toEqual(['one']);
