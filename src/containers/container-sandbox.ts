@@ -342,13 +342,12 @@ export class ContainerSandbox implements Sandbox {
     step: Promise<FunctionError | void>,
     signal: AbortSignal,
   ): Promise<InvocationOutcome | undefined> {
-    const limit = AbortSignal.timeout(initLimitMs);
-    const stopped = abortion(AbortSignal.any([signal, limit]));
-    const result = await Promise.race([step, stopped.promise, this.gone]);
-    stopped.forget();
+    const waiting = endOfWaiting(signal, initLimitMs);
+    const result = await Promise.race([step, waiting.up, this.gone]);
+    waiting.forget();
     if (result === undefined) return undefined;
-    if (result === 'aborted') {
-      await this.destroy(limit.aborted ? 'init_failed' : 'cancelled');
+    if (result === 'aborted' || result === 'late') {
+      await this.destroy(result === 'late' ? 'init_failed' : 'cancelled');
       return { kind: 'timeout', phase: 'init' };
     }
     if (typeof result === 'string') return this.#deathWhileLoading();
@@ -357,10 +356,16 @@ export class ContainerSandbox implements Sandbox {
   }
 }
 
-function abortion(signal: AbortSignal) {
-  const { promise, resolve } = Promise.withResolvers<'aborted'>();
+/** `up` resolves when one should wait no longer. Leaves nothing behind in a signal that lives on. */
+function endOfWaiting(signal: AbortSignal, limitMs: number) {
+  const { promise, resolve } = Promise.withResolvers<'aborted' | 'late'>();
+  const timer = setTimeout(() => resolve('late'), limitMs);
   const onAbort = () => resolve('aborted');
   if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
+  const forget = () => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  };
+  return { up: promise, forget };
 }
