@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { Type, type Static } from 'typebox';
 import { parseIpRange, type IpRange } from '../lib/ip-range.ts';
+import { parseBitRate } from '../lib/units.ts';
 
 /** Variables about the network of a node's sandboxes; lists are separated by commas. */
 export const networkVariables = {
@@ -22,6 +23,12 @@ export const networkVariables = {
     default: '',
     description: 'Ranges blocked besides those that always are.',
   }),
+  HEARTH_NETWORK_BANDWIDTH: Type.Optional(
+    Type.String({
+      pattern: '^[1-9][0-9]{0,8}(kbit|Mbit|Gbit)$',
+      description: 'What one sandbox may send, and receive, at most; without it there is no limit.',
+    }),
+  ),
   HEARTH_DNS: Type.String({
     default: '',
     description:
@@ -36,6 +43,8 @@ export interface NetworkConfig {
   readonly ranges: readonly IpRange[];
   readonly excepted: readonly IpRange[];
   readonly denied: readonly IpRange[];
+  /** Bits a second of one sandbox, each way; undefined: as much as there is. */
+  readonly bandwidth: number | undefined;
   readonly nameServers: readonly { readonly address: string; readonly port: number }[];
   /** As they were given, for a process of the same host. */
   readonly variables: Readonly<Record<string, string>>;
@@ -65,6 +74,7 @@ export function readNetworkSettings(
     ranges: own,
     excepted: ranges('HEARTH_NETWORK_ALLOW'),
     denied: ranges('HEARTH_NETWORK_DENY'),
+    bandwidth: parseBitRate(environment.HEARTH_NETWORK_BANDWIDTH ?? ''),
     nameServers: list(environment.HEARTH_DNS).flatMap((text) => {
       const server = parseServer(text);
       if (!server) problems.push(`HEARTH_DNS: "${text}" is not an address, nor [address]:port`);

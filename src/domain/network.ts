@@ -25,6 +25,8 @@ export interface NetworkSpec {
   readonly calls?: readonly string[];
   /** Private networks that it is on. */
   readonly networks?: readonly string[];
+  /** Bits a second at most, each way, over its interface; absent: what the operator allows. */
+  readonly bandwidth?: number;
 }
 
 /**

@@ -18,6 +18,17 @@ const millisecondFactors: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+const bitFactors: Readonly<Record<string, number>> = {
+  kbit: 1000,
+  Mbit: 1000 ** 2,
+  Gbit: 1000 ** 3,
+};
+
+/** `"10Mbit"` → bits a second; undefined when it is not a rate. */
+export function parseBitRate(text: string): number | undefined {
+  return parseQuantity(text, bitFactors);
+}
+
 /** `"128Mi"`, `"1G"`, `"65536"` → bytes; undefined when it is not an amount of bytes. */
 export function parseBytes(text: string): number | undefined {
   return parseQuantity(text, byteFactors);

@@ -8,7 +8,9 @@ import {
   datagramSocketAt,
   loopbackUp,
   socketConnected,
+  socketConnecting,
   socketListening,
+  type RemoteAddress,
   type SocketAddress,
 } from './sockets.ts';
 import { createVeth, type VethLink } from './veth.ts';
@@ -25,6 +27,7 @@ export type NamespaceTask =
       readonly address: SocketAddress;
     }
   | { readonly task: 'datagrams'; readonly namespace: Place; readonly family: 4 | 6 }
+  | { readonly task: 'dial'; readonly namespace: Place; readonly to: RemoteAddress }
   | { readonly task: 'netlink'; readonly namespace: Place; readonly protocol: NetlinkProtocol }
   | {
       readonly task: 'link';
@@ -89,6 +92,8 @@ function perform(request: NamespaceTask): number {
       return inside(request.namespace, () => datagramSocketAt(request.address));
     case 'datagrams':
       return inside(request.namespace, () => datagramSocket(request.family));
+    case 'dial':
+      return inside(request.namespace, () => socketConnecting(request.to));
     case 'netlink':
       return inside(request.namespace, () => openNetlink(request.protocol));
     case 'link':

@@ -12,7 +12,7 @@ import type {
   Place,
 } from './namespace-thread.ts';
 import { NetlinkSocket, netlinkProtocols } from './netlink.ts';
-import type { SocketAddress } from './sockets.ts';
+import type { RemoteAddress, SocketAddress } from './sockets.ts';
 import type { VethLink } from './veth.ts';
 
 /** Makes network namespaces, and sockets inside them, in a thread of its own. */
@@ -63,6 +63,11 @@ export class NetworkNamespaces implements Service, NamespaceSockets {
   /** A socket for datagrams to anywhere; the caller owns the descriptor. */
   datagramsFrom(namespace: Place, family: 4 | 6): Promise<number> {
     return this.#ask({ task: 'datagrams', namespace, family });
+  }
+
+  /** A socket that is being connected to anywhere; the caller owns the descriptor. */
+  dialFrom(namespace: Place, to: RemoteAddress): Promise<number> {
+    return this.#ask({ task: 'dial', namespace, to });
   }
 
   /** For the kernel's packet filter; whoever gets it disposes of it. */

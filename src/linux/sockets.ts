@@ -21,6 +21,14 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/** Of either family, anywhere. */
+export interface RemoteAddress {
+  readonly family: 4 | 6;
+  /** In the order of the network. */
+  readonly bytes: Uint8Array;
+  readonly port: number;
+}
+
 /** Sets the loopback interface of this thread's network namespace to work. */
 export function loopbackUp(): void {
   const fd = newSocket();
@@ -82,6 +90,24 @@ export function socketConnected(port: number): number {
     } catch (error) {
       if (!(error instanceof LinuxError && error.code === 'EINPROGRESS')) throw error;
       connect();
+    }
+  });
+}
+
+/**
+ * A socket that is being connected; the caller owns it. What is written waits for the connection,
+ * and fails if there is none.
+ */
+export function socketConnecting({ family, bytes, port }: RemoteAddress): number {
+  return withSocket(newSocket(family === 4 ? inet : inet6), (fd) => {
+    const address = Buffer.alloc(family === 4 ? 16 : 28); // struct sockaddr_in or sockaddr_in6
+    address.writeUInt16LE(family === 4 ? inet : inet6, 0);
+    address.writeUInt16BE(port, 2);
+    address.set(bytes, family === 4 ? 4 : 8);
+    try {
+      check(calls.connect(fd, address, address.length), 'connect', `port ${port}`);
+    } catch (error) {
+      if (!(error instanceof LinuxError && error.code === 'EINPROGRESS')) throw error;
     }
   });
 }

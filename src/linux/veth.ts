@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { attribute, nest, NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';
 import { requestFlags, text, u32, type NetlinkMessage } from './netlink.ts';
+import { tokenBucket } from './token-bucket.ts';
 import { interfaceIndex } from './sockets.ts';
 
 /** Two addresses that are each other's only neighbour: a /31, or a /127. */
@@ -17,6 +18,8 @@ export interface VethLink {
   readonly routerMac: Uint8Array;
   readonly sandboxMac: Uint8Array;
   readonly addresses: readonly LinkAddresses[];
+  /** Bits a second at most, each way. */
+  readonly bandwidth?: number | undefined;
 }
 
 /** Runs synchronous work in one of the two namespaces, which it gets as a descriptor. */
@@ -87,6 +90,7 @@ function deleteLink(name: string): NetlinkMessage {
 
 function routerEnd(link: VethLink, index: number): NetlinkMessage[] {
   return [
+    ...limited(link, index),
     ...raised(index),
     ...link.addresses.flatMap(({ family, router, sandbox }) => [
       addressOn(index, family, router),
@@ -97,6 +101,7 @@ function routerEnd(link: VethLink, index: number): NetlinkMessage[] {
 
 function sandboxEnd(link: VethLink, index: number): NetlinkMessage[] {
   return [
+    ...limited(link, index),
     ...raised(index),
     ...link.addresses.flatMap(({ family, router, sandbox }) => [
       addressOn(index, family, sandbox),
@@ -104,6 +109,11 @@ function sandboxEnd(link: VethLink, index: number): NetlinkMessage[] {
       defaultRoute(index, family, router),
     ]),
   ];
+}
+
+/** Before it is up. Nothing inside a sandbox has the right to change it. */
+function limited({ bandwidth }: VethLink, index: number): NetlinkMessage[] {
+  return bandwidth === undefined ? [] : [tokenBucket(index, bandwidth)];
 }
 
 /** Up, without an IPv6 address of its own making. */

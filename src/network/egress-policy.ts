@@ -39,6 +39,15 @@ export function needsNames(network: NetworkSpec): boolean {
   return needsDoor(network) || network.egress.some(({ to }) => to.kind !== 'range');
 }
 
+/** The less of what a function asks for and what the operator allows; undefined: no limit. */
+export function allowedBandwidth(
+  asked: number | undefined,
+  allowed: number | undefined,
+): number | undefined {
+  const least = Math.min(asked ?? Infinity, allowed ?? Infinity);
+  return Number.isFinite(least) ? least : undefined;
+}
+
 function matches(pattern: string, name: string): boolean {
   return pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) : name === pattern;
 }

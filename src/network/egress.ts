@@ -9,6 +9,7 @@ import type { NetworkNamespaces } from '../linux/index.ts';
 import type { AddressPair } from './address-pool.ts';
 import { Connection, routerMac, sandboxMac } from './connection.ts';
 import { readDenial, type DenialLog } from './denial-log.ts';
+import { allowedBandwidth } from './egress-policy.ts';
 import { egressZone } from './dns/egress-zone.ts';
 import { privateZone } from './dns/private-zone.ts';
 import type { OnRefused, Zone } from './dns/zone.ts';
@@ -92,7 +93,7 @@ export class Egress implements Service {
    */
   async connect(
     namespace: string,
-    { egress, networks = [] }: NetworkSpec,
+    { egress, networks = [], bandwidth }: NetworkSpec,
     functionName: string,
     onRefused: OnRefused,
   ): Promise<EgressLink> {
@@ -121,6 +122,7 @@ export class Egress implements Service {
       name: link,
       routerMac,
       sandboxMac,
+      bandwidth: allowedBandwidth(bandwidth, this.#options.settings.bandwidth),
       addresses: pairs.map(({ family, router, sandbox }) => ({
         family,
         router: ipBytes(family, router),

@@ -25,6 +25,8 @@ export interface NetworkSettings {
   readonly excepted: readonly IpRange[];
   /** Blocked besides what always is. */
   readonly denied: readonly IpRange[];
+  /** Bits a second of one sandbox, each way; undefined: as much as there is. */
+  readonly bandwidth?: number | undefined;
   /** Asked for the names that functions may connect to; none: those of /etc/resolv.conf. */
   readonly nameServers: readonly DnsServer[];
 }
@@ -83,6 +85,7 @@ export async function prepareNodeNetwork(options: {
     resolver: new Resolver({
       servers,
       newSocket: (family) => namespaces.datagramsFrom(router.namespace, family),
+      dial: (to) => namespaces.dialFrom(router.namespace, to),
     }),
     isBlocked: (address) => isBlocked(address, settings),
     isForbidden: (address) => isForbidden(address, settings),

@@ -151,7 +151,7 @@ describe('an image with a server on $PORT', () => {
     await host.hearth('deploy', python); // so that there is an image with Python
     const archive = makeImageArchive(dir, 'server', {
       from: `oci:${host.dataDir}/images:hearth/python3`,
-      files: { '/srv/server.py': own('server.py') },
+      files: { '/srv/server.py': own('server.py'), '/etc/resolv.conf': own('resolv.conf') },
       config: ['config.cmd=/usr/bin/python3', 'config.cmd=/srv/server.py', 'config.user=root'],
       format: 'oci-archive',
     });
@@ -172,6 +172,11 @@ describe('an image with a server on $PORT', () => {
     const view = (await (await call('/')).json()) as { uid: number; env: Record<string, string> };
     expect(view.uid).toBe(1000);
     expect(view.env).toMatchObject({ PORT: '8080', K_SERVICE: 'server' });
+  });
+
+  test('asks the host for names, whatever it was built with', async () => {
+    const view = (await (await call('/')).json()) as { names: string };
+    expect(view.names).toBe('nameserver 127.0.0.53\n');
   });
 
   test('serves many at once from one sandbox, and streams', async () => {

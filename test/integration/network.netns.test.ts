@@ -64,7 +64,11 @@ interface Node extends AsyncDisposable {
   /** A sandbox of a function with these entries, open unless told otherwise. */
   sandbox(
     entries: readonly string[],
-    options?: { readonly open?: boolean; readonly networks?: readonly string[] },
+    options?: {
+      readonly open?: boolean;
+      readonly networks?: readonly string[];
+      readonly bandwidth?: number;
+    },
   ): Promise<NetworkSandbox>;
 }
 
@@ -108,9 +112,9 @@ async function startNode(
     nodeId,
     table: `hearth_${nodeId.slice(0, 16)}`,
     denied,
-    sandbox: async (entries, { open = true, networks: on = [] } = {}) => {
+    sandbox: async (entries, { open = true, networks: on = [], ...rest } = {}) => {
       const network = await networks.lease();
-      await network.connect({ egress: rulesOf(entries), networks: on }, 'tested');
+      await network.connect({ egress: rulesOf(entries), networks: on, ...rest }, 'tested');
       if (open) network.open();
       return await enterNetwork(network);
     },
@@ -161,6 +165,23 @@ describe('a sandbox with egress', () => {
     expect(await sandbox.ask('dial', '169.254.169.254', '80')).toBe('ECONNREFUSED');
   });
 
+  test('learns of all that a name has, also where that is longer than a datagram', async () => {
+    await using sandbox = await node.sandbox(['long.example.com:80']);
+    expect(await sandbox.ask('resolve4', 'long.example.com')).toBe(
+      '203.0.113.1,203.0.113.2,203.0.113.3,203.0.113.9',
+    );
+    expect(internet.events()).toContain('asked long.example.com A over TCP');
+    expect(await sandbox.ask('dial', publicAddress[4], '80')).toBe('hello 192.0.2.1');
+  });
+
+  test('is not led elsewhere by a name that means something private the next time', async () => {
+    await using sandbox = await node.sandbox(['turning.example.com:80']);
+    expect(await sandbox.ask('resolve4', 'turning.example.com')).toBe(publicAddress[4]);
+    const again = () => sandbox.ask('resolve4', 'turning.example.com');
+    await vi.waitUntil(async () => (await again()) === 'ENODATA', { timeout: 20_000 });
+    expect(await sandbox.ask('dial', '10.9.9.9', '80')).toBe('ECONNREFUSED');
+  });
+
   test('reaches nothing that is always blocked, whatever its function lists', async () => {
     await using sandbox = await node.sandbox([
       '*:80',
@@ -195,6 +216,22 @@ describe('a sandbox with egress', () => {
     expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
   });
 
+  test('cannot speak from another hardware address', async () => {
+    await using sandbox = await node.sandbox(['203.0.113.9:123/udp']);
+    const neighbour = await router(sandbox);
+    for (const [last, word] of [
+      ['99', 'forged'],
+      ['02', 'own'],
+    ] as const) {
+      sandbox.run('ip', 'link', 'set', 'eth0', 'address', `02:00:00:00:00:${last}`);
+      const known = [neighbour, 'dev', 'eth0', 'lladdr', '02:00:00:00:00:01'];
+      sandbox.run('ip', 'neighbour', 'replace', ...known); // the kernel forgets it with the address
+      await sandbox.ask('throw', publicAddress[4], '123', word);
+    }
+    await vi.waitUntil(() => internet.events().includes('datagram own'), { timeout: 20_000 });
+    expect(internet.events()).not.toContain('datagram forged');
+  });
+
   test('reaches nothing while it is closed, and asks for no names', async () => {
     await using sandbox = await node.sandbox(['*:443'], { open: false });
     expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('ECONNREFUSED');
@@ -220,6 +257,25 @@ describe('a sandbox with egress', () => {
     expect(begun).toBeLessThanOrEqual(512);
   });
 
+  test('sends and receives no more than its function may, or its operator allows', async () => {
+    // 8 Mbit/s less what goes at once: a megabyte takes 0.9 s at the least, however fast the machine.
+    const other = { ranges: ranges('198.18.1.0/24', 'fd69::/64') };
+    await using strict = await startNode({ bandwidth: 8e6, ...other });
+    const asked = [
+      await node.sandbox(['*:9000'], { bandwidth: 8e6 }),
+      await strict.sandbox(['*:9000']),
+      await strict.sandbox(['*:9000'], { bandwidth: 1e9 }),
+    ];
+    const times = asked.map(async (sandbox) => {
+      await using _ = sandbox;
+      return [
+        await sandbox.ask('bulk', 'send', publicAddress[4], '9000'),
+        await sandbox.ask('bulk', 'receive', publicAddress[4], '9000'),
+      ];
+    });
+    for (const time of (await Promise.all(times)).flat()) expect(Number(time)).toBeGreaterThan(800);
+  });
+
   test('tells what it was refused, once', async () => {
     node.denied.length = 0;
     await using sandbox = await node.sandbox(['api.example.com:443']);
@@ -234,6 +290,12 @@ describe('a sandbox with egress', () => {
     );
   });
 });
+
+/** The other end of its link: the address before its own. */
+async function router(sandbox: NetworkSandbox): Promise<string> {
+  const own = await sandbox.ask('address', 'IPv4');
+  return own.replace(/\d+$/, (last) => String(Number(last) - 1));
+}
 
 describe('a sandbox on a private network', () => {
   let node: Node;

@@ -1,5 +1,6 @@
 /** What a function could do, run inside a sandbox's namespace: commands on stdin, events on stdout. */
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { Resolver } from 'node:dns/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -33,6 +34,18 @@ function dial(host: string, port: number, localAddress?: string): Promise<string
   });
 }
 
+/** Milliseconds that a megabyte takes there, or back. */
+async function bulk(direction: string, host: string, port: number): Promise<string> {
+  const socket = connect({ host, port });
+  await once(socket, 'data'); // the greeting
+  const started = performance.now();
+  socket.write(direction === 'send' ? Buffer.alloc(1_000_000) : 'give 1000000\n');
+  socket.resume();
+  await once(socket, 'end');
+  socket.destroy();
+  return String(Math.round(performance.now() - started));
+}
+
 function datagram(host: string, port: number): Promise<string> {
   const socket = createSocket('udp4');
   return new Promise<string>((resolve) => {
@@ -57,7 +70,14 @@ const commands: Record<string, (...args: string[]) => Promise<string>> = {
     for (const socket of sockets) socket.destroy();
     return String(begun.filter(Boolean).length);
   },
+  bulk: (direction = '', host = '', port = '') => bulk(direction, host, Number(port)),
   datagram: (host = '', port = '') => datagram(host, Number(port)),
+  throw: async (host = '', port = '', word = '') => {
+    const socket = createSocket('udp4');
+    await new Promise((resolve) => socket.send(word, Number(port), host, resolve));
+    socket.close();
+    return 'thrown';
+  },
   resolve4: (name = '') => resolver.resolve4(name).then((found) => found.join(','), codeOf),
   resolve6: (name = '') => resolver.resolve6(name).then((found) => found.join(','), codeOf),
   text: (name = '') => resolver.resolveTxt(name).then((found) => found.join(','), codeOf),

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { isName } from '../../domain/ids.ts';
 import type { EgressRule, NetworkSpec } from '../../domain/network.ts';
+import { parseBitRate } from '../../lib/units.ts';
 import { parseEgressEntry } from './egress-entry.ts';
 import type { Problems } from './problems.ts';
 import { strict } from './strict.ts';
@@ -13,6 +14,12 @@ export const networkSchema = Type.Object(
         maxItems: 100,
         description:
           'Where it may connect to: `host:port`, `CIDR:port` or `*:port`, TCP or `/udp`.',
+      }),
+    ),
+    bandwidth: Type.Optional(
+      Type.String({
+        description:
+          'At most so much each way, `64kbit` to `100Gbit`; what the operator allows by default.',
       }),
     ),
     networks: Type.Optional(
@@ -35,9 +42,11 @@ export const networkSchema = Type.Object(
   strict,
 );
 
+const bandwidths = ['64kbit', '100Gbit'] as const;
+
 /** Undefined where the function wants no network: then there is none. */
 export function readNetwork(
-  { egress = [], calls = [], networks = [] }: Static<typeof networkSchema>,
+  { egress = [], calls = [], networks = [], bandwidth }: Static<typeof networkSchema>,
   problems: Problems,
 ): NetworkSpec | undefined {
   const rules = egress.flatMap((entry, i): EgressRule[] => {
@@ -54,5 +63,8 @@ export function readNetwork(
     egress: rules,
     ...(calls.length > 0 ? { calls } : {}),
     ...(networks.length > 0 ? { networks } : {}),
+    ...(bandwidth === undefined
+      ? {}
+      : { bandwidth: problems.quantity('network.bandwidth', bandwidth, parseBitRate, bandwidths) }),
   };
 }

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
+import { withLength } from './with-length.ts';
 
 /** Where a sandbox's C library finds its name server. */
 export const nameServerAddress = { host: '127.0.0.53', port: 53 } as const;
@@ -57,7 +58,7 @@ async function converse(socket: Socket, answer: Answerer): Promise<void> {
         const length = pending.readUInt16BE(0);
         const bytes = await answer(pending.subarray(2, 2 + length));
         pending = pending.subarray(2 + length);
-        if (bytes) socket.write(Buffer.concat([lengthOf(bytes), bytes]));
+        if (bytes) socket.write(withLength(bytes));
       }
       if (pending.length > messageLimitBytes) break;
     }
@@ -66,10 +67,4 @@ async function converse(socket: Socket, answer: Answerer): Promise<void> {
   } finally {
     socket.destroy();
   }
-}
-
-function lengthOf(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(bytes.length);
-  return length;
 }

@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { isIPv4, isIPv6 } from 'node:net';
-import { decode, encode, RECURSION_DESIRED, type Packet } from 'dns-packet';
+import { isIPv4, isIPv6, Socket } from 'node:net';
+import { decode, encode, RECURSION_DESIRED, TRUNCATED_RESPONSE, type Packet } from 'dns-packet';
 import { HostError } from '../../domain/errors.ts';
-import type { IpFamily } from '../../lib/ip-range.ts';
+import { ipBytes, parseIpRange, type IpFamily } from '../../lib/ip-range.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
+import { withLength } from './with-length.ts';
 
 export interface DnsServer {
   readonly address: string;
@@ -25,6 +26,12 @@ export interface ResolverOptions {
   readonly servers: readonly DnsServer[];
   /** Makes a socket from which they can be reached; the caller owns it. */
   readonly newSocket: (family: IpFamily) => Promise<number>;
+  /** Makes a socket that is being connected; the caller owns it. */
+  readonly dial: (to: {
+    readonly family: IpFamily;
+    readonly bytes: Uint8Array;
+    readonly port: number;
+  }) => Promise<number>;
 }
 
 /** What a name has of one family; none: it does not exist, or has none. */
@@ -83,7 +90,10 @@ export class Resolver {
     let cause: unknown;
     for (const server of this.#options.servers) {
       try {
-        return readAnswer(await this.#exchange(server, name, family), name, family);
+        const short = await this.#exchange(server, name, family);
+        const isCut = ((short.flags ?? 0) & TRUNCATED_RESPONSE) !== 0;
+        const packet = isCut ? await this.#converse(server, name, family) : short;
+        return readAnswer(packet, name, family);
       } catch (error) {
         cause = error;
       }
@@ -101,18 +111,16 @@ export class Resolver {
     const serverFamily = isIPv6(server.address) ? 6 : 4;
     const fd = await this.#options.newSocket(serverFamily);
     const socket = createSocket(serverFamily === 6 ? 'udp6' : 'udp4');
-    const id = randomInt(65_536);
+    const { id, query } = questionFor(name, family);
     const { promise, resolve, reject } = Promise.withResolvers<Packet>();
     const timer = setTimeout(() => reject(new Error('no answer in time')), answerLimitMs);
     socket.on('error', reject);
     socket.on('message', (bytes, { address, port }) => {
       if (address !== server.address || port !== server.port) return;
-      const packet = decoded(bytes);
-      if (packet?.type === 'response' && packet.id === id && isAbout(packet, name)) resolve(packet);
+      const packet = answerTo(id, name, bytes);
+      if (packet) resolve(packet);
     });
     socket.bind({ fd });
-    const question = { type: recordTypes[family], name, class: 'IN' } as const;
-    const query = encode({ type: 'query', id, flags: RECURSION_DESIRED, questions: [question] });
     socket.send(query, server.port, server.address, (error) => error && reject(error));
     try {
       return await promise;
@@ -121,6 +129,48 @@ export class Resolver {
       socket.close();
     }
   }
+
+  /** Over TCP, for an answer that is longer than a datagram. Each message has its length before it. */
+  async #converse(server: DnsServer, name: string, family: IpFamily): Promise<Packet> {
+    const address = parseIpRange(server.address);
+    if (!address) throw new TypeError(`${server.address} is no address`);
+    const bytes = ipBytes(address.family, address.first);
+    const fd = await this.#options.dial({ family: address.family, bytes, port: server.port });
+    const socket = new Socket({ fd, readable: true, writable: true });
+    socket.setTimeout(answerLimitMs, () => socket.destroy(new Error('no answer in time')));
+    const { id, query } = questionFor(name, family);
+    try {
+      socket.write(withLength(query));
+      let received = Buffer.alloc(0);
+      for await (const piece of socket as AsyncIterable<Buffer>) {
+        received = Buffer.concat([received, piece]);
+        if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) continue;
+        const packet = answerTo(id, name, received.subarray(2, 2 + received.readUInt16BE(0)));
+        if (packet) return packet;
+        break;
+      }
+      throw new Error('the server broke off');
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
+function questionFor(name: string, family: IpFamily): { id: number; query: Buffer } {
+  const id = randomInt(65_536);
+  const question = { type: recordTypes[family], name, class: 'IN' } as const;
+  return {
+    id,
+    query: encode({ type: 'query', id, flags: RECURSION_DESIRED, questions: [question] }),
+  };
+}
+
+/** Undefined for what is no answer to that question. */
+function answerTo(id: number, name: string, bytes: Buffer): Packet | undefined {
+  const packet = decoded(bytes);
+  return packet?.type === 'response' && packet.id === id && isAbout(packet, name)
+    ? packet
+    : undefined;
 }
 
 function isAbout({ questions = [] }: Packet, name: string): boolean {

@@ -25,7 +25,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path.startswith("/log"):
             print("this is", self.path, file=sys.stderr, flush=True)
-        self.answer({"uid": os.getuid(), "env": dict(os.environ)})
+        with open("/etc/resolv.conf") as file:
+            names = file.read()
+        self.answer({"uid": os.getuid(), "env": dict(os.environ), "names": names})
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"])).decode()

@@ -53,6 +53,25 @@ describe('the network in hearth.json', () => {
     expect(parse('{ "egress": ["*:443"] }')?.egress).toHaveLength(1);
   });
 
+  test('lists functions and private networks, and a bandwidth', () => {
+    expect(
+      parse('{ "calls": ["orders", "shop-*"], "networks": ["db"], "bandwidth": "10Mbit" }'),
+    ).toEqual({
+      egress: [],
+      calls: ['orders', 'shop-*'],
+      networks: ['db'],
+      bandwidth: 10_000_000,
+    });
+    for (const wrong of [
+      '{ "calls": ["Orders"] }',
+      '{ "networks": ["a.b"] }',
+      '{ "networks": ["db"], "bandwidth": "1kbit" }',
+      '{ "networks": ["db"], "bandwidth": "10MB" }',
+    ]) {
+      expect(() => parse(wrong)).toThrow(/network\.(calls|networks|bandwidth)/);
+    }
+  });
+
   test('names each entry that means nothing', () => {
     expect(() => parse('{ "egress": ["*:443", "nowhere", "*:0"] }')).toThrow(
       /network\.egress\.1: "nowhere" is not .*network\.egress\.2: "\*:0" has no port/,

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatMs, parseBytes, parseDuration } from '../../../src/lib/units.ts';
+import {
+  formatBytes,
+  formatMs,
+  parseBitRate,
+  parseBytes,
+  parseDuration,
+} from '../../../src/lib/units.ts';
 
 test.each([
   ['128Mi', 134_217_728],
@@ -21,6 +27,13 @@ test.each([
   ['10', undefined],
   ['s', undefined],
 ])('parses the duration "%s" as %s', (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+test.each([
+  ['64kbit', 64_000],
+  ['1.5Gbit', 1_500_000_000],
+  ['10M', undefined],
+  ['10MBit', undefined],
+])('parses the rate "%s" as %s', (text, bits) => expect(parseBitRate(text)).toBe(bits));
 
 test.each([
   [512, '512 B'],

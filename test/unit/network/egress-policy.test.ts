@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import type { EgressRule } from '../../../src/domain/network.ts';
-import { judgeName, needsLink, needsNames } from '../../../src/network/egress-policy.ts';
+import {
+  allowedBandwidth,
+  judgeName,
+  needsLink,
+  needsNames,
+} from '../../../src/network/egress-policy.ts';
 
 const rule = (to: EgressRule['to'], port: number): EgressRule => ({
   to,
@@ -38,4 +43,14 @@ test.each([
   ],
 ])('%j needs %j', (network, { link, names }) => {
   expect([needsLink(network), needsNames(network)]).toEqual([link, names]);
+});
+
+test.each([
+  [undefined, undefined, undefined],
+  [5, undefined, 5],
+  [undefined, 7, 7],
+  [5, 7, 5],
+  [9, 7, 7],
+])('who asks for %s where %s is allowed gets %s', (asked, allowed, expected) => {
+  expect(allowedBandwidth(asked, allowed)).toBe(expected);
 });
