@@ -9,6 +9,7 @@ const project = (name: string, testTimeout: number, fileParallelism: boolean) =>
     hookTimeout: testTimeout,
     pool: 'forks' as const,
     fileParallelism,
+    setupFiles: ['./test/support/patient-waiting.ts'],
   },
 });
 
@@ -16,10 +17,10 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
-      project('unit', 10_000, true),
-      project('contract', 30_000, false),
-      project('integration', 60_000, false),
-      project('e2e', 120_000, false),
+      project('unit', 90_000, true),
+      project('contract', 90_000, false),
+      project('integration', 120_000, false),
+      project('e2e', 240_000, false),
       project('hostile', 180_000, false),
       project('chaos', 180_000, false),
     ],

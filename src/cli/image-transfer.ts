@@ -1,8 +1,7 @@
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
 import { formatBytes } from '../lib/units.ts';
-import { ApiError, type ErrorBody } from './api-client.ts';
+import { ApiError } from './api-client.ts';
 import type { CommandContext } from './context.ts';
+import { jsonLines } from './json-lines.ts';
 
 /** One line of the answer of a pull or a push. */
 interface TransferLine {
@@ -12,7 +11,6 @@ interface TransferLine {
     readonly totalBytes: number;
   };
   readonly digest?: string;
-  readonly error?: ErrorBody;
 }
 
 /** Until then a transfer is not worth a word. */
@@ -33,12 +31,9 @@ export async function followTransfer(
     body: JSON.stringify(body),
   });
   const bar = new ProgressLine();
-  const text = Readable.fromWeb(response.body as never);
   try {
-    for await (const line of createInterface(text)) {
-      const { progress, digest, error } = JSON.parse(line) as TransferLine;
+    for await (const { progress, digest } of jsonLines<TransferLine>(response)) {
       if (progress) bar.show(progress);
-      if (error) throw new ApiError(response.status, error);
       if (digest !== undefined) return digest;
     }
   } finally {

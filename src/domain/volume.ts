@@ -47,6 +47,13 @@ export interface VolumeSnapshot {
   readonly createdAt: string;
 }
 
+/** How far a copy is, of what it takes on the disk. Told now and then where a driver knows. */
+export interface CopyProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+export type OnCopyProgress = (progress: CopyProgress) => void;
+
 /** A volume's file system in the worker's mount namespace. Dispose to unmount. */
 export interface MountedVolume extends AsyncDisposable {
   /** The folder that functions see; ids in it are those inside a sandbox. */
@@ -77,11 +84,18 @@ export interface VolumeDriver {
    * A copy of one moment. `mounted`: it is in use; writers wait meanwhile, where the driver can
    * make them. @throws HostError `conflict` when the snapshot exists.
    */
-  snapshot(volume: VolumeRecord, snapshot: string, mounted?: MountedVolume): Promise<void>;
+  snapshot(
+    volume: VolumeRecord,
+    snapshot: string,
+    options?: {
+      readonly mounted?: MountedVolume | undefined;
+      readonly onProgress?: OnCopyProgress;
+    },
+  ): Promise<void>;
   /** Oldest first. */
   snapshots(volume: VolumeRecord): Promise<readonly VolumeSnapshot[]>;
   /** Makes the volume what the snapshot is. Not while mounted. @throws HostError `not_found`. */
-  restore(volume: VolumeRecord, snapshot: string): Promise<void>;
+  restore(volume: VolumeRecord, snapshot: string, onProgress?: OnCopyProgress): Promise<void>;
   /** @throws HostError `not_found`. */
   removeSnapshot(volume: VolumeRecord, snapshot: string): Promise<void>;
   /**
@@ -176,9 +190,9 @@ export interface Volumes {
   inspect(name: string): Promise<VolumeDetails>;
   /** `force`: sandboxes that use it are destroyed. */
   remove(name: string, options: { readonly force: boolean }): Promise<void>;
-  snapshot(name: string, snapshot: string): Promise<void>;
+  snapshot(name: string, snapshot: string, onProgress?: OnCopyProgress): Promise<void>;
   removeSnapshot(name: string, snapshot: string): Promise<void>;
-  restore(name: string, snapshot: string): Promise<void>;
+  restore(name: string, snapshot: string, onProgress?: OnCopyProgress): Promise<void>;
   /** A tar of all in it. The stream must be read to its end or destroyed. */
   export(name: string): Promise<Readable>;
   /** Replaces all in it by what the tar has; nothing changes if that fails. */

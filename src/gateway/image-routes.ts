@@ -1,15 +1,14 @@
-import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
-import { HostError, toHostError } from '../domain/errors.ts';
+import { HostError } from '../domain/errors.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
 import type { ImageGarbage } from '../domain/image-garbage.ts';
 import { parseImageReference, type ImageReference } from '../domain/image-reference.ts';
 import { can } from '../domain/principal.ts';
 import { requireRight } from './callers.ts';
-import { hostErrorAnswer } from './error-answer.ts';
 import { acceptJson } from './json-bodies.ts';
+import { answerInLines } from './json-lines.ts';
 import { forHost, forSome } from './route-access.ts';
 
 export interface ImageRoutesOptions {
@@ -101,28 +100,18 @@ function transfer(
   reply: FastifyReply,
   run: (options: ImageTransfer) => Promise<Digest>,
 ): FastifyReply {
-  const lines = new Readable({ objectMode: false, read: () => {} });
-  const write = (line: object) => void lines.push(`${JSON.stringify(line)}\n`);
   const left = new AbortController();
   reply.raw.once('close', () => left.abort());
   const signal = AbortSignal.any([left.signal, AbortSignal.timeout(transferLimitMs)]);
   const toldMs = new Map<Digest, number>();
-  const onProgress: ImageTransfer['onProgress'] = (progress) => {
-    const nowMs = performance.now();
-    const isEnd = progress.doneBytes === progress.totalBytes;
-    if (!isEnd && nowMs - (toldMs.get(progress.digest) ?? 0) < progressEveryMs) return;
-    toldMs.set(progress.digest, nowMs);
-    write({ progress });
-  };
-  run({ signal, onProgress })
-    .then(
-      (digest) => write({ digest }),
-      (thrown: unknown) => {
-        const error = toHostError(thrown);
-        if (error.code === 'internal') request.log.error({ error }, 'A transfer failed.');
-        write({ error: hostErrorAnswer(error, `request ${request.id}`).body });
-      },
-    )
-    .finally(() => lines.push(null));
-  return reply.type('application/x-ndjson').send(lines);
+  return answerInLines(request, reply, async (tell) => {
+    const onProgress: ImageTransfer['onProgress'] = (progress) => {
+      const nowMs = performance.now();
+      const isEnd = progress.doneBytes === progress.totalBytes;
+      if (!isEnd && nowMs - (toldMs.get(progress.digest) ?? 0) < progressEveryMs) return;
+      toldMs.set(progress.digest, nowMs);
+      tell({ progress });
+    };
+    return { digest: await run({ signal, onProgress }) };
+  });
 }

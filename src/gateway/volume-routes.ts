@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { liveVersion, type FunctionStore } from '../domain/function.ts';
@@ -8,6 +8,7 @@ import { can } from '../domain/principal.ts';
 import type { RecordStore } from '../domain/record-store.ts';
 import {
   volumeDrivers,
+  type OnCopyProgress,
   type VolumeDetails,
   type VolumeRecord,
   type Volumes,
@@ -16,6 +17,7 @@ import { parseBytes } from '../lib/units.ts';
 import { requireRight } from './callers.ts';
 import type { LongRequests } from './long-requests.ts';
 import { acceptJson } from './json-bodies.ts';
+import { answerInLines, wantsLines } from './json-lines.ts';
 import { forNamed, forSome } from './route-access.ts';
 
 export interface VolumeRoutesOptions {
@@ -98,9 +100,13 @@ export function volumeRoutes(
   app.post<ByName & { Body: Static<typeof newSnapshotSchema> }>(
     '/v1/volumes/:name/snapshots',
     { config: forNamed('deploy'), schema: { body: newSnapshotSchema } },
-    async ({ params, body }, reply) => {
-      await volumes.snapshot(params.name, body.name);
-      return reply.code(201).send({ volume: params.name, snapshot: body.name });
+    async (request, reply) => {
+      const done = { volume: request.params.name, snapshot: request.body.name };
+      const take = (onProgress?: OnCopyProgress) =>
+        volumes.snapshot(done.volume, done.snapshot, onProgress);
+      if (wantsLines(request)) return answerCopying(request, reply, done, take);
+      await take();
+      return reply.code(201).send(done);
     },
   );
 
@@ -116,8 +122,12 @@ export function volumeRoutes(
   app.post<ByName & { Body: Static<typeof restoreSchema> }>(
     '/v1/volumes/:name/restore',
     { config: forNamed('deploy'), schema: { body: restoreSchema } },
-    async ({ params, body }, reply) => {
-      await volumes.restore(params.name, body.snapshot);
+    async (request, reply) => {
+      const done = { volume: request.params.name, snapshot: request.body.snapshot };
+      const restore = (onProgress?: OnCopyProgress) =>
+        volumes.restore(done.volume, done.snapshot, onProgress);
+      if (wantsLines(request)) return answerCopying(request, reply, done, restore);
+      await restore();
       return reply.code(204).send();
     },
   );
@@ -139,6 +149,18 @@ export function volumeRoutes(
     },
   );
 }
+
+/** Large volumes take their time: how far it is, line by line, for who asks for that. */
+const answerCopying = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: object,
+  copy: (onProgress: OnCopyProgress) => Promise<void>,
+): FastifyReply =>
+  answerInLines(request, reply, async (tell) => {
+    await copy((progress) => tell({ progress }));
+    return { done };
+  });
 
 const volumeView = ({ name, driver, sizeBytes, noexec, node, createdAt }: VolumeRecord) => ({
   name,

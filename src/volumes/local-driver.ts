@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { HostError } from '../domain/errors.ts';
 import type {
   MountedVolume,
+  OnCopyProgress,
   VolumeDriver,
   VolumeRecord,
   VolumeSnapshot,
@@ -12,6 +13,7 @@ import { exec } from '../lib/exec.ts';
 import { formatBytes } from '../lib/units.ts';
 import { attachLoop, detachLoop, detachLoopsUnder, mount, unmount } from '../linux/index.ts';
 import { waitUntilDetached } from './detached.ts';
+import { copyLimitMs, copySparse, diskBytes, unfinished } from './sparse-copy.ts';
 import { noSnapshot, snapshotExists, volumeExists } from './volume-errors.ts';
 
 export interface LocalDriverOptions {
@@ -24,12 +26,6 @@ export interface LocalDriverOptions {
 }
 
 const image = 'image.ext4';
-/** Copying and checking a large file system takes its time; past it something is broken. */
-const copyLimitMs = 60 * 60_000;
-
-/** Begins the name of what is being made; what an interrupted call left is removed at the start. */
-const unfinished = '.new-';
-
 /**
  * Volumes as sparse ext4 images on loop devices. The size is that of the file system: a full one
  * says ENOSPC inside. After an unclean end the journal is replayed at the next mount.
@@ -93,10 +89,14 @@ export class LocalDriver implements VolumeDriver {
     return await diskBytes(this.#image(volume));
   }
 
-  async snapshot(volume: VolumeRecord, snapshot: string, mounted?: MountedVolume): Promise<void> {
+  async snapshot(
+    volume: VolumeRecord,
+    snapshot: string,
+    { mounted, onProgress }: Parameters<VolumeDriver['snapshot']>[2] = {},
+  ): Promise<void> {
     const target = this.#snapshot(volume, snapshot);
     if (await exists(target)) throw snapshotExists(volume.name, snapshot);
-    await copySparse(this.#image(volume), target, mounted?.root);
+    await copySparse(this.#image(volume), target, { frozen: mounted?.root, onProgress });
   }
 
   async snapshots(volume: VolumeRecord): Promise<readonly VolumeSnapshot[]> {
@@ -112,11 +112,15 @@ export class LocalDriver implements VolumeDriver {
     return snapshots.toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   }
 
-  async restore(volume: VolumeRecord, snapshot: string): Promise<void> {
+  async restore(
+    volume: VolumeRecord,
+    snapshot: string,
+    onProgress?: OnCopyProgress,
+  ): Promise<void> {
     const source = this.#snapshot(volume, snapshot);
     if (!(await exists(source))) throw noSnapshot(volume.name, snapshot);
     await waitUntilDetached(this.#image(volume));
-    await copySparse(source, this.#image(volume));
+    await copySparse(source, this.#image(volume), { onProgress });
   }
 
   async removeSnapshot(volume: VolumeRecord, snapshot: string): Promise<void> {
@@ -221,31 +225,9 @@ export class LocalDriver implements VolumeDriver {
   }
 }
 
-/**
- * A copy that takes no more room than there is data, whole or not there at all. A file system that
- * is in use stands still meanwhile; one process freezes and thaws it, so that it is thawed even if
- * this one is killed.
- */
-async function copySparse(source: string, target: string, frozen?: string): Promise<void> {
-  const draft = join(target, '..', `${unfinished}${randomUUID()}`);
-  const copy = `cp --sparse=always --reflink=auto -- "$1" "$2" && sync -- "$2"`;
-  const script = `if [ -n "$3" ]; then fsfreeze -f "$3" || exit; trap 'fsfreeze -u "$3"' EXIT; fi; ${copy}`;
-  try {
-    const args = ['-c', script, 'sh', source, draft, frozen ?? ''];
-    await exec('sh', args, { timeoutMs: copyLimitMs });
-    await rename(draft, target);
-  } finally {
-    await rm(draft, { force: true });
-  }
-}
-
 async function flush(file: string): Promise<void> {
   await using handle = await open(file, 'r+');
   await handle.sync();
-}
-
-async function diskBytes(file: string): Promise<number> {
-  return (await stat(file)).blocks * 512;
 }
 
 const exists = (path: string): Promise<boolean> =>

@@ -4,6 +4,7 @@ import { isName, type NodeId } from '../domain/ids.ts';
 import type { RecordStore } from '../domain/record-store.ts';
 import type {
   NewVolume,
+  OnCopyProgress,
   VolumeDetails,
   VolumeDriver,
   VolumeRecord,
@@ -27,6 +28,7 @@ const sizeBounds = { min: 16 * 1024 ** 2, max: 16 * 1024 ** 4 } as const;
 
 /** How long those who serve nobody get to give way, and with force those who do to be destroyed. */
 const waitMs = 3_000;
+const forceWaitMs = 15_000;
 
 /** Manages the volumes of this node. */
 export class VolumeKeeper implements Volumes {
@@ -81,12 +83,15 @@ export class VolumeKeeper implements Volumes {
     await records.remove(name);
   }
 
-  async snapshot(name: string, snapshot: string): Promise<void> {
+  async snapshot(name: string, snapshot: string, onProgress?: OnCopyProgress): Promise<void> {
     const record = this.#find(name);
     checkName('a snapshot', snapshot);
     await using _lease = await this.#reading(name);
     await this.#options.mounted.asItIs(name, (mounted) =>
-      this.#options.driverOf(record).snapshot(record, snapshot, mounted),
+      this.#options.driverOf(record).snapshot(record, snapshot, {
+        mounted,
+        ...(onProgress ? { onProgress } : {}),
+      }),
     );
   }
 
@@ -96,11 +101,11 @@ export class VolumeKeeper implements Volumes {
     await this.#options.driverOf(record).removeSnapshot(record, snapshot);
   }
 
-  async restore(name: string, snapshot: string): Promise<void> {
+  async restore(name: string, snapshot: string, onProgress?: OnCopyProgress): Promise<void> {
     const record = this.#find(name);
     checkName('a snapshot', snapshot);
     await using _lease = await this.#alone(name);
-    await this.#options.driverOf(record).restore(record, snapshot);
+    await this.#options.driverOf(record).restore(record, snapshot, onProgress);
   }
 
   async export(name: string): Promise<Readable> {
@@ -132,7 +137,12 @@ export class VolumeKeeper implements Volumes {
   }
 
   #alone(volume: string, force = false): Promise<VolumeLease> {
-    return this.#options.leases.acquire({ volume, mode: 'alone', waitMs, force });
+    return this.#options.leases.acquire({
+      volume,
+      mode: 'alone',
+      waitMs: force ? forceWaitMs : waitMs,
+      force,
+    });
   }
 
   #reading(volume: string): Promise<VolumeLease> {

@@ -1,6 +1,10 @@
+import type { CopyProgress } from '../domain/volume.ts';
 import { errorCodes, HostError, type ErrorCode } from '../domain/errors.ts';
 
-/** What of `Volumes` is called with JSON and answers with it; export and import stream. */
+/**
+ * What of `Volumes` is called with its arguments as JSON, and answers in lines of JSON; export and
+ * import stream.
+ */
 export const plainOperations = [
   'create',
   'inspect',
@@ -13,6 +17,13 @@ export type PlainOperation = (typeof plainOperations)[number];
 
 export const isPlainOperation = (text: string): text is PlainOperation =>
   (plainOperations as readonly string[]).includes(text);
+
+/** A line of an answer: how far it is, or, as the last, what it came to. */
+export interface AnswerLine {
+  readonly progress?: CopyProgress;
+  readonly result?: unknown;
+  readonly error?: ErrorMessage;
+}
 
 /** An error as it travels. */
 export interface ErrorMessage {

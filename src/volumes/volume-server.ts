@@ -7,8 +7,13 @@ import { pipeline } from 'node:stream/promises';
 import { toHostError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Service } from '../domain/service.ts';
-import type { Volumes } from '../domain/volume.ts';
-import { errorMessage, isPlainOperation, type PlainOperation } from './volume-protocol.ts';
+import type { OnCopyProgress, Volumes } from '../domain/volume.ts';
+import {
+  errorMessage,
+  isPlainOperation,
+  type AnswerLine,
+  type PlainOperation,
+} from './volume-protocol.ts';
 
 export interface VolumeServerOptions {
   /** In a folder of its own, which only root may enter. */
@@ -19,7 +24,7 @@ export interface VolumeServerOptions {
 
 /**
  * A worker's end of the management of volumes: they can only be mounted, frozen and copied where
- * their sandboxes are. HTTP, for its streams: `POST /<operation>` with the arguments as JSON,
+ * their sandboxes are. HTTP, for its streams: `POST /<operation>` with its arguments,
  * `GET /export/<name>`, `PUT /import/<name>`.
  */
 export class VolumeServer implements Service {
@@ -64,22 +69,31 @@ export class VolumeServer implements Service {
         await volumes.import(name, request);
         send(response, 200, {});
       } else if (isPlainOperation(operation)) {
-        send(response, 200, (await this.#call(operation, await json(request))) ?? {});
+        const tell = (line: AnswerLine) => void response.write(`${JSON.stringify(line)}\n`);
+        tell({ result: (await this.#call(operation, await json(request), tell)) ?? {} });
+        response.end();
       } else {
         send(response, 404, {});
       }
     } catch (thrown) {
       const error = toHostError(thrown);
       if (error.code === 'internal') logger.error({ error, operation, name }, 'A volume failed.');
-      if (response.headersSent) response.destroy();
+      if (isPlainOperation(operation)) {
+        response.end(`${JSON.stringify({ error: errorMessage(error) } satisfies AnswerLine)}\n`);
+      } else if (response.headersSent) response.destroy();
       else send(response, 500, errorMessage(error));
     }
   }
 
-  #call(operation: PlainOperation, args: unknown): Promise<unknown> {
+  #call(
+    operation: PlainOperation,
+    args: unknown,
+    tell: (line: AnswerLine) => void,
+  ): Promise<unknown> {
     // Our own gateway's: it calls with the arguments that the operation has.
     const method = this.#options.volumes[operation] as (...args: unknown[]) => Promise<unknown>;
-    return method.apply(this.#options.volumes, args as unknown[]);
+    const onProgress: OnCopyProgress = (progress) => tell({ progress });
+    return method.call(this.#options.volumes, ...(args as unknown[]), onProgress);
   }
 }
 

@@ -37,9 +37,14 @@ export async function run(): Promise<readonly (readonly [string, Samples])[]> {
       times.volume.push(await writeFile(join(mounted.root, `file-${round % 2}`)));
     }
     // The first rounds allocate what later ones only write over, in both.
+    const [bare, inVolume] = [samples(times.bare), samples(times.volume)];
+    console.log(
+      `bare ${throughput(bare)} MiB/s, volume ${throughput(inVolume)} MiB/s: ` +
+        `${((100 * bare.p50) / inVolume.p50).toFixed(0)} % of it`,
+    );
     return [
-      ['bare file system', samples(times.bare)],
-      ['volume', samples(times.volume)],
+      ['bare file system', bare],
+      ['volume', inVolume],
     ];
   } finally {
     await rm(dir, { recursive: true, force: true });
@@ -61,6 +66,8 @@ async function writeFile(path: string): Promise<number> {
   await file.sync();
   return performance.now() - started;
 }
+
+const throughput = ({ p50 }: Samples): string => (fileMiB / (p50 / 1000)).toFixed(0);
 
 function samples(times: readonly number[]): Samples {
   const later = times.slice(2);

@@ -32,8 +32,8 @@ describe('a Redis stream', () => {
     const bus = new FactBus({ now: () => 1 });
     const relay = new FactRelay({ ...options, bus, source: 'test' });
     const feed = new FactStream(options);
-    await feed.start(AbortSignal.timeout(5_000));
-    await relay.start(AbortSignal.timeout(5_000));
+    await feed.start(AbortSignal.timeout(30_000));
+    await relay.start(AbortSignal.timeout(30_000));
     return {
       feed,
       publish: (facts) => {

@@ -27,7 +27,7 @@ describe('on a real Redis', () => {
       keyPrefix: `test${stores}:`,
       logger: silentLogger,
     });
-    await store.start(AbortSignal.timeout(5_000));
+    await store.start(AbortSignal.timeout(30_000));
     return { store, close: () => store.stop() };
   });
 });

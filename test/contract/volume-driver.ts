@@ -58,7 +58,7 @@ export function volumeDriverContract(name: string, open: () => Promise<VolumeDri
       {
         await using mounted = await driver.mount(volume);
         await writeFile(join(mounted.root, 'file'), 'two');
-        await driver.snapshot(volume, 'second', mounted);
+        await driver.snapshot(volume, 'second', { mounted });
         await writeFile(join(mounted.root, 'file'), 'three');
       }
       expect(await read()).toBe('three');

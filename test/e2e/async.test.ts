@@ -1,14 +1,13 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { deployInline } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 const producer = fileURLToPath(new URL('../support/bullmq-producer.mjs', import.meta.url));
@@ -16,7 +15,8 @@ let host: RunningHost;
 
 beforeAll(async () => {
   host = await startHost({ environment: { HEARTH_NETWORK_ALLOW: '127.0.0.1/32' } });
-  await deploy(
+  await deployInline(
+    host,
     'job',
     `export const handler = async (event, context) => {
       console.log('working on', event.n);
@@ -41,8 +41,10 @@ describe('an asynchronous invocation', () => {
       result: { status: 200, body: { square: 49, id } },
       attempts: [{ number: 1, outcome: 'ok' }],
     });
-    const logs = await host.fetchWithKey(`/v1/invocations/${id}/logs`);
-    expect(await logs.text()).toContain('working on 7');
+    await vi.waitFor(async () => {
+      const logs = await host.fetchWithKey(`/v1/invocations/${id}/logs`);
+      expect(await logs.text()).toContain('working on 7');
+    });
   });
 
   test('is tried three times when the function throws', async () => {
@@ -72,7 +74,7 @@ describe('a webhook', () => {
     const { port } = listener.address() as AddressInfo;
     const secret = await host.hearthWithInput('shared', 'secret', 'set', 'SIGN');
     expect(secret.exitCode).toBe(0);
-    await deploy('teller', 'export const handler = ({ n }) => n + 1;', {
+    await deployInline(host, 'teller', 'export const handler = ({ n }) => n + 1;', {
       async: { onSuccess: { webhook: `http://127.0.0.1:${port}/done`, secret: 'SIGN' } },
     });
     await host.hearth('invoke', 'teller', '--async', '-d', '{"n": 5}');
@@ -105,7 +107,7 @@ describe('the command', () => {
   });
 
   test('shows queues, pauses and resumes them, takes dead letters up again and forgets them', async () => {
-    await deploy('sieve', 'export const handler = (event) => event.missing.value;', {
+    await deployInline(host, 'sieve', 'export const handler = (event) => event.missing.value;', {
       async: { attempts: 1 },
     });
     const enqueued = await host.hearth('invoke', 'sieve', '--async');
@@ -116,10 +118,11 @@ describe('the command', () => {
     expect((await host.hearth('queue', 'dead', 'sieve')).stdout).toContain(id);
     expect((await host.hearth('queue', 'redrive', 'sieve')).stderr).toContain('1 dead letters');
     await host.hearth('invocation', 'wait', id);
-    expect((await host.hearth('queue', 'ls')).stdout).toMatch(/sieve +active +0 +0 +1/);
+    const queues = async () => (await host.hearth('queue', 'ls')).stdout;
+    await vi.waitFor(async () => expect(await queues()).toMatch(/sieve +active +0 +0 +1/));
     expect((await host.hearth('queue', 'pause', 'sieve')).stderr).toContain('paused');
     const waiting = (await host.hearth('invoke', 'sieve', '--async')).stdout.trim();
-    expect((await host.hearth('queue', 'ls')).stdout).toMatch(/sieve +paused +1 +0 +1/);
+    await vi.waitFor(async () => expect(await queues()).toMatch(/sieve +paused +1 +0 +1/));
     expect((await host.hearth('queue', 'purge', 'sieve')).stderr).toContain('1 cancelled');
     expect((await host.hearth('queue', 'resume', 'sieve')).stderr).toContain('active');
     expect((await host.hearth('invocation', 'get', waiting)).stdout).toContain('cancelled');
@@ -146,7 +149,8 @@ describe('a request with an Idempotency-Key', () => {
 
 describe('a queue that an application fills with stock BullMQ', () => {
   test('invokes the function, whose answers are the results of the jobs', async () => {
-    await deploy(
+    await deployInline(
+      host,
       'resize',
       `export default { async queue(batch) {
         for (const { body, retry } of batch.messages) if (body.broken) retry();
@@ -157,7 +161,7 @@ describe('a queue that an application fills with stock BullMQ', () => {
     const socket = join(host.dataDir, 'redis', 'durable.sock');
     const jobs = JSON.stringify([{ data: { file: 'a' } }, { data: { broken: true } }]);
     const args = [producer, socket, 'uploads', jobs];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 120_000 });
     expect(JSON.parse(stdout)).toMatchObject([
       { value: { queue: 'uploads' } },
       { error: 'The function reported it as failed.' },
@@ -175,17 +179,4 @@ function enqueue(event: object): Promise<Response> {
 
 async function whenEnded(id: string): Promise<unknown> {
   return await (await host.fetchWithKey(`/v1/invocations/${id}?wait=30s`)).json();
-}
-
-/** Deploys a function of one JavaScript file. */
-async function deploy(name: string, source: string, settings = {}): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'hearth-inline-'));
-  await writeFile(
-    join(dir, 'hearth.json'),
-    JSON.stringify({ name, entry: 'index.js', ...settings }),
-  );
-  await writeFile(join(dir, 'index.js'), source);
-  const { exitCode, stderr } = await host.hearth('deploy', dir);
-  await rm(dir, { recursive: true });
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
 }

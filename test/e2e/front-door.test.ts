@@ -26,7 +26,7 @@ beforeAll(async () => {
   host = spawn('npm', ['start'], { cwd: root, env: environment, detached: true });
   host.stdout?.on('data', (text: Buffer) => (output += text.toString()));
   host.stderr?.on('data', (text: Buffer) => (output += text.toString()));
-  const limit = AbortSignal.timeout(100_000);
+  const limit = AbortSignal.timeout(220_000);
   while (!/^Ctrl-C/m.test(output)) await once(host.stdout!, 'data', { signal: limit });
   environment['HEARTH_URL'] = /^address\s+(\S+)/m.exec(output)?.[1];
 });
@@ -60,7 +60,7 @@ describe('npm start', () => {
     const options = { cwd: root, env: environment, detached: true };
     const follower = spawn('sh', ['-c', command], options);
     const exited = once(follower, 'exit');
-    await once(follower.stdout, 'data', { signal: AbortSignal.timeout(60_000) });
+    await once(follower.stdout, 'data', { signal: AbortSignal.timeout(120_000) });
     process.kill(-follower.pid!, 'SIGINT'); // the terminal sends it to the whole group
     await exited;
   });

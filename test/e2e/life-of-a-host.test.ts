@@ -62,7 +62,7 @@ describe('a host', () => {
       expect(victim, part).toBeDefined();
       process.kill(Number(victim?.split(' ')[0]), 'SIGKILL');
       await vi.waitFor(async () => expect((await host.fetch('/fn/probe/count')).status).toBe(200), {
-        timeout: 30_000,
+        timeout: 55_000,
         interval: 100,
       });
     }

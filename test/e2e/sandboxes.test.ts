@@ -1,7 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { deployInline } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 let host: RunningHost;
@@ -22,15 +20,8 @@ async function sandboxesOf(name: string): Promise<readonly View[]> {
   return sandboxes.filter(({ functionName }) => functionName === name);
 }
 
-async function deploy(name: string, source: string, settings: object = {}): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'hearth-sandboxes-'));
-  const config = { name, entry: 'index.js', ...settings };
-  await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
-  await writeFile(join(dir, 'index.js'), source);
-  const { exitCode, stderr } = await host.hearth('deploy', dir);
-  await rm(dir, { recursive: true });
-  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-}
+const deploy = (name: string, source: string, settings: object = {}) =>
+  deployInline(host, name, source, settings);
 
 function invoke(name: string, event: object = {}, key?: string): Promise<Response> {
   const init = { method: 'POST', body: JSON.stringify(event) };

@@ -16,7 +16,7 @@ let work: string;
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'hearth-volumes-'));
   host = await startHost({ environment: { HEARTH_VOLUME_DIR: join(work, 'operator') } });
-}, 60_000);
+});
 afterAll(async () => {
   await host[Symbol.asyncDispose]();
   await rm(work, { recursive: true, force: true });
@@ -228,7 +228,7 @@ describe('a worker that is killed', () => {
     await vi.waitFor(
       async () =>
         expect(await call('reader', { act: 'read', path: '/mnt/shared/a' })).toBe('kept!'),
-      { timeout: 30_000, interval: 200 },
+      { timeout: 60_000, interval: 200 },
     );
     const lines = String(await call('reader', { act: 'read', path: '/mnt/shared/record' })).split(
       '\n',

@@ -21,7 +21,7 @@ afterAll(() => redis.stop());
 beforeEach(async () => {
   const options = { redis: { path: redis.socketPath }, keyPrefix: 'test', logger: silentLogger };
   queues = createEventQueues(options);
-  await queues.service.start(AbortSignal.timeout(5_000));
+  await queues.service.start(AbortSignal.timeout(30_000));
   worker = await ScriptedAttempts.start(redis.socketPath);
 });
 
@@ -30,7 +30,7 @@ afterEach(async () => {
   await queues.service.stop(AbortSignal.abort());
 });
 
-const end = (id: string) => queues.records.whenEnded(id, AbortSignal.timeout(20_000));
+const end = (id: string) => queues.records.whenEnded(id, AbortSignal.timeout(60_000));
 
 describe('an asynchronous invocation', () => {
   test('runs once and its answer is kept', async () => {
@@ -124,7 +124,7 @@ describe('an asynchronous invocation', () => {
     };
     await queues.control.pause('hello');
     await queues.invoker.enqueue(invocationOf(id));
-    for await (const { state } of queues.records.changes(id, AbortSignal.timeout(20_000))) {
+    for await (const { state } of queues.records.changes(id, AbortSignal.timeout(60_000))) {
       told.push(state);
       if (state === 'queued') await queues.control.resume('hello');
       if (state === 'running') mayEnd.resolve();

@@ -207,7 +207,7 @@ describe('the server', () => {
   it('says which address is taken', async () => {
     const { port } = new URL(running.gateway.address);
     const second = new RunningGateway(Number(port));
-    await expect(second.gateway.start(AbortSignal.timeout(5_000))).rejects.toMatchObject({
+    await expect(second.gateway.start(AbortSignal.timeout(30_000))).rejects.toMatchObject({
       reason: 'gateway.cannot_listen',
       message: expect.stringContaining(port),
     });

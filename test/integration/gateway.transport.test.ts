@@ -44,7 +44,7 @@ describe('a gateway with a certificate', () => {
 
   it('answers over TLS, and tells the function so', async () => {
     await using running = new RunningGateway(0, undefined, files);
-    await running.gateway.start(AbortSignal.timeout(5_000));
+    await running.gateway.start(AbortSignal.timeout(30_000));
     expect(running.gateway.address).toMatch(/^https:/);
     await running.addFunction('hello');
     const socket = await open(running);
@@ -56,7 +56,7 @@ describe('a gateway with a certificate', () => {
 
   it('speaks no old TLS and no plain HTTP', async () => {
     await using running = new RunningGateway(0, undefined, files);
-    await running.gateway.start(AbortSignal.timeout(5_000));
+    await running.gateway.start(AbortSignal.timeout(30_000));
     await expect(open(running, 'TLSv1.1')).rejects.toThrow();
     await expect(fetch(running.gateway.address.replace('https', 'http'))).rejects.toThrow();
   });
@@ -65,7 +65,7 @@ describe('a gateway with a certificate', () => {
     if (what === 'no file') await rm(files.certFile);
     else await copyFile(join(pairs, 'second.key'), files.keyFile);
     await using running = new RunningGateway(0, undefined, files);
-    const start = running.gateway.start(AbortSignal.timeout(5_000));
+    const start = running.gateway.start(AbortSignal.timeout(30_000));
     await expect(start).rejects.toMatchObject({ reason: 'gateway.bad_certificate' });
   });
 

@@ -62,6 +62,27 @@ it('takes snapshots and goes back to them', async () => {
   expect((await send('DELETE', '/data/snapshots/first')).status).toBe(204);
 });
 
+it('tells how far a copy is to who asks for that, and what went wrong', async () => {
+  await create('data');
+  const linesOf = async (path: string, body: object) => {
+    const accept = 'application/x-ndjson';
+    const headers = { ...withKey, 'content-type': 'application/json', accept };
+    const options = { headers, body: JSON.stringify(body) };
+    const { text } = await running.send('POST', `/v1/volumes${path}`, options);
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+  };
+  expect(await linesOf('/data/snapshots', { name: 'first' })).toEqual([
+    { progress: { doneBytes: 1, totalBytes: 2 } },
+    { done: { volume: 'data', snapshot: 'first' } },
+  ]);
+  expect(await linesOf('/none/restore', { snapshot: 'first' })).toMatchObject([
+    { error: { code: 'not_found', reason: 'volume.not_found' } },
+  ]);
+});
+
 it.each([
   [{ name: 'data', size: 'much' }, 'not a size'],
   [{ name: 'data', size: '1Gi', driver: 'floppy' }, 'driver'],

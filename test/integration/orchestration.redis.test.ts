@@ -34,7 +34,7 @@ const newDirectory = () => new RedisNodeDirectory({ ...connection(), lookInterva
 const soon = { timeout: 10_000, interval: 5 };
 
 async function started<T extends Service>(service: T): Promise<T & AsyncDisposable> {
-  await service.start(AbortSignal.timeout(5_000));
+  await service.start(AbortSignal.timeout(30_000));
   return Object.assign(service, {
     [Symbol.asyncDispose]: () => service.stop(AbortSignal.timeout(1_000)),
   });
@@ -79,7 +79,7 @@ describe('function store', () => {
       kind: 'functions',
       redis: { path: `${redis.socketPath}.none` },
     });
-    const start = store.start(AbortSignal.timeout(5_000));
+    const start = store.start(AbortSignal.timeout(30_000));
     await expect(start).rejects.toMatchObject({ code: 'unavailable' });
     await store.stop();
   });
@@ -92,7 +92,8 @@ describe('node directory', () => {
     memoryBytes: 1024,
     startedAt: '2026-01-02T03:04:05.000Z',
   };
-  const announcement = () => new NodeAnnouncement({ ...connection(), node, heartbeatMs: 20 });
+  const announcement = (heartbeatMs = 20) =>
+    new NodeAnnouncement({ ...connection(), node, heartbeatMs });
 
   it('is empty when no node has announced itself', async () => {
     await using nodes = await started(newDirectory());
@@ -100,7 +101,7 @@ describe('node directory', () => {
   });
 
   it('knows at its start the nodes that were there before', async () => {
-    await using _node = await started(announcement());
+    await using _node = await started(announcement(60_000));
     await using nodes = await started(newDirectory());
     expect(nodes.live()).toEqual([node]);
   });

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 async function start<S extends Service>(service: S): Promise<S> {
-  await service.start(AbortSignal.timeout(5_000));
+  await service.start(AbortSignal.timeout(30_000));
   started.push(service);
   return service;
 }
@@ -37,7 +37,7 @@ function cluster() {
         new RedisSandboxDirectory({
           ...options,
           nodes: { live: () => live.map((id) => ({ id }) as never) },
-          patienceMs: 200,
+          patienceMs: 3_000,
         }),
       ),
     node: (node: string, ...ids: string[]) =>

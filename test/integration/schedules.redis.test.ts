@@ -65,7 +65,7 @@ const records = {
 async function openStore(): Promise<ScheduleStore> {
   const options = { redis: { path: redis.socketPath }, keyPrefix: prefix, logger: silentLogger };
   const store = new ScheduleStore(options);
-  await store.start(AbortSignal.timeout(5_000));
+  await store.start(AbortSignal.timeout(30_000));
   opened.push(store);
   return store;
 }

@@ -19,7 +19,7 @@ test('what two nodes used is in the ledger when they have stopped', async () => 
   for (const functionName of ['hello', 'world']) {
     const bus = new FactBus({ now: () => now });
     const meter = new UsageMeter({ ...options, memoryOf: () => 5e8 });
-    await meter.start(AbortSignal.timeout(5_000));
+    await meter.start(AbortSignal.timeout(30_000));
     bus.subscribe(meter.listen);
     for (const name of [functionName, 'both']) {
       bus.publish('invocation.completed', {
@@ -34,7 +34,7 @@ test('what two nodes used is in the ledger when they have stopped', async () => 
     await meter.stop();
   }
   const ledger = new RedisUsageLedger(options);
-  await ledger.start(AbortSignal.timeout(5_000));
+  await ledger.start(AbortSignal.timeout(30_000));
   const row = { day: '2026-01-31', failures: 0 };
   expect(await ledger.between('2026-01-30', '2026-02-01')).toEqual([
     { ...row, functionName: 'both', invocations: 2, gbSeconds: 1 },

@@ -53,7 +53,7 @@ async function leasesOf(node: string): Promise<VolumeLeases> {
     node,
     times: { ttlMs: 60_000, lookMs: 10 },
   });
-  await opened.start(AbortSignal.timeout(10_000));
+  await opened.start(AbortSignal.timeout(30_000));
   return opened;
 }
 

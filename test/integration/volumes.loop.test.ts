@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { OnCopyProgress } from '../../src/domain/volume.ts';
 import {
   attachLoop,
   loopDevices,
@@ -75,6 +76,14 @@ withOwnMounts('integration', import.meta.url, () => {
     expect(features()).toContain('needs_recovery');
     await using mounted = await driver.mount(volume);
     expect((await stat(join(mounted.root, 'file'))).size).toBe(6);
+  });
+
+  test('a copy tells how far it is', async () => {
+    await driver.create(volume);
+    const onProgress = vi.fn<OnCopyProgress>();
+    await driver.snapshot(volume, 'first', { onProgress });
+    const totalBytes = await driver.usedBytes(volume);
+    expect(onProgress).toHaveBeenLastCalledWith({ doneBytes: totalBytes, totalBytes });
   });
 
   test('one that is damaged is not mounted, and the operator told what to do', async () => {

@@ -34,7 +34,7 @@ async function node(id: string, ttlMs = times.ttlMs): Promise<VolumeLeases> {
     node: id,
     times: { ...times, ttlMs },
   });
-  await leases.start(AbortSignal.timeout(5_000));
+  await leases.start(AbortSignal.timeout(30_000));
   opened.push(leases);
   return leases;
 }
@@ -99,9 +99,9 @@ describe('leases of a volume', () => {
   });
 
   test('are renewed for as long as their node lives', async () => {
-    const short = await node('short', 200);
+    const short = await node('short', 2_000);
     const held = await short.acquire(wish('single'));
-    await expect(other.acquire(wish('single', 600))).rejects.toMatchObject({ code: 'conflict' });
+    await expect(other.acquire(wish('single', 3_000))).rejects.toMatchObject({ code: 'conflict' });
     expect(held.lost.aborted).toBe(false);
   });
 
@@ -114,7 +114,7 @@ describe('leases of a volume', () => {
       node: 'one',
       times: { ttlMs: 300, lookMs: 10 },
     });
-    await leases.start(AbortSignal.timeout(5_000));
+    await leases.start(AbortSignal.timeout(30_000));
     const held = await leases.acquire(wish('single'));
     await own.kill();
     await vi.waitFor(() => expect(held.lost.aborted).toBe(true), soon);

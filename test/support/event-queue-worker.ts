@@ -27,7 +27,7 @@ export class ScriptedAttempts implements AsyncDisposable {
   static async start(socketPath: string, node = 'node-1'): Promise<ScriptedAttempts> {
     const folder = await mkdtemp(join(tmpdir(), 'hearth-worker-'));
     const worker = new ScriptedAttempts(folder, { redis: { path: socketPath }, node });
-    await worker.#service.start(AbortSignal.timeout(5_000));
+    await worker.#service.start(AbortSignal.timeout(30_000));
     return worker;
   }
 
@@ -39,7 +39,7 @@ export class ScriptedAttempts implements AsyncDisposable {
   /** The same node once more, with its journal. */
   async restart(): Promise<void> {
     this.#service = this.#create();
-    await this.#service.start(AbortSignal.timeout(5_000));
+    await this.#service.start(AbortSignal.timeout(30_000));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

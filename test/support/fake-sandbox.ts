@@ -9,6 +9,7 @@ import type {
 import type { FunctionSpec } from '../../src/domain/function.ts';
 import type { Digest } from '../../src/domain/ids.ts';
 import type { PreparedVersion } from '../../src/domain/version.ts';
+import { preparedImage } from './function-records.ts';
 
 /** A sandbox that only lives and dies. What was given back is so at once. */
 export class FakeSandbox implements Sandbox {
@@ -143,18 +144,5 @@ let versions = 0;
 export function fakeVersion(overrides: Partial<FunctionSpec> = {}): PreparedVersion {
   versions += 1;
   const digest: Digest = `sha256:${versions.toString(16).padStart(64, '0')}`;
-  return {
-    digest,
-    spec: fakeSpec(overrides),
-    image: {
-      digest,
-      layerDirs: [],
-      env: [],
-      entrypoint: [],
-      cmd: [],
-      user: { uid: 1000, gid: 1000 },
-      workingDir: '/',
-      labels: {},
-    },
-  };
+  return { digest, spec: fakeSpec(overrides), image: preparedImage(digest) };
 }

@@ -76,7 +76,7 @@ export async function openFunctionCore(dir: string, cgroupsPath: string): Promis
     facts,
   });
   const services = new ServiceGroup('function core', [stems, freezer, pool]);
-  await services.start(AbortSignal.timeout(10_000));
+  await services.start(AbortSignal.timeout(30_000));
   stems.use(new Set(['node24']));
   return {
     ...core,

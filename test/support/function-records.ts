@@ -31,8 +31,8 @@ export function recordOf(spec: FunctionSpec, revision = 1, digest = digestOf('a'
   return { name: spec.name, revision, live: digest, versions: [version] };
 }
 
-/** An ImageProvider's `prepare` for whoever does not look at what is prepared. */
-export async function preparedImage(digest: Digest): Promise<PreparedImage> {
+/** For whoever does not look at what is prepared. */
+export function preparedImage(digest: Digest): PreparedImage {
   return {
     digest,
     layerDirs: [],

@@ -1,7 +1,13 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { HostError } from '../../src/domain/errors.ts';
-import type { NewVolume, VolumeDetails, VolumeRecord, Volumes } from '../../src/domain/volume.ts';
+import type {
+  NewVolume,
+  OnCopyProgress,
+  VolumeDetails,
+  VolumeRecord,
+  Volumes,
+} from '../../src/domain/volume.ts';
 
 /** Volumes without a file system: an archive is kept as it came. */
 export class MemoryVolumes implements Volumes {
@@ -38,7 +44,8 @@ export class MemoryVolumes implements Volumes {
     this.#volumes.delete(name);
   }
 
-  async snapshot(name: string, snapshot: string): Promise<void> {
+  async snapshot(name: string, snapshot: string, onProgress?: OnCopyProgress): Promise<void> {
+    onProgress?.({ doneBytes: 1, totalBytes: 2 });
     this.#snapshots.set(`${name}/${snapshot}`, this.#find(name).tar);
   }
 

@@ -110,7 +110,7 @@ export class RunningGateway implements AsyncDisposable {
       deployer: createFunctionDeployer({
         functions: this.functions,
         packages: { build: async () => this.builtDigest },
-        images: { prepare: preparedImage },
+        images: { prepare: async (digest) => preparedImage(digest) },
         secrets: this.secrets,
         facts: { publish: () => {} },
       }),
@@ -163,7 +163,7 @@ export class RunningGateway implements AsyncDisposable {
 
   static async start(registry?: Registry): Promise<RunningGateway> {
     const running = new RunningGateway(0, registry);
-    await running.gateway.start(AbortSignal.timeout(5_000));
+    await running.gateway.start(AbortSignal.timeout(30_000));
     return running;
   }
 
@@ -182,6 +182,8 @@ export class RunningGateway implements AsyncDisposable {
     const sent = request({ method, hostname, port, path, agent: false, ...rest });
     sent.end(body);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    // A refusal comes before the body is sent: what is left of that then meets a closed connection.
+    sent.on('error', () => {});
     return response;
   }
 

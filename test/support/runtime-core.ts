@@ -74,7 +74,7 @@ export async function openRuntimeCore(
     decorate,
   );
   const services = new ServiceGroup('runtime core', [workspace, namespaces, ...networkServices]);
-  await services.start(AbortSignal.timeout(10_000));
+  await services.start(AbortSignal.timeout(30_000));
   const root = await makeSmallRoot(dir);
   await mkdir(join(root.dir, 'var/task'), { recursive: true });
   const roots = new RootMounts(workspace.rootsDir);

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { test } from 'vitest';
 
 const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
-const limitMs = 50_000;
+const limitMs = 200_000;
 
 /**
  * Defines tests that mount in the whole process: they run in another one, in a mount namespace of

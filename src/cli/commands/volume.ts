@@ -3,8 +3,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { Command } from 'commander';
+import type { CopyProgress } from '../../domain/volume.ts';
 import { formatBytes } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
+import { jsonLines } from '../json-lines.ts';
 import { table } from '../output.ts';
 
 interface VolumeView {
@@ -12,6 +14,11 @@ interface VolumeView {
   readonly driver: string;
   readonly sizeBytes: number | null;
   readonly createdAt: string;
+}
+
+/** A line of the answer to what copies a volume. */
+interface CopyLine {
+  readonly progress?: CopyProgress;
 }
 
 interface CreateOptions extends JsonOption {
@@ -38,6 +45,21 @@ export function volumeCommand(context: CommandContext): Command {
         ? {}
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     });
+  /** Waits for what copies a whole volume, and says every second how far that is. */
+  const copying = async (path: string, body: object, what: string) => {
+    const headers = { 'content-type': 'application/json', accept: 'application/x-ndjson' };
+    const init = { method: 'POST', headers, body: JSON.stringify(body) };
+    let so = '';
+    const timer = setInterval(() => output.note(`${what}${so}`), 1000);
+    try {
+      for await (const { progress } of jsonLines<CopyLine>(await client.request(path, init))) {
+        if (!progress) continue;
+        so = `: ${formatBytes(progress.doneBytes)} of ${formatBytes(progress.totalBytes)}`;
+      }
+    } finally {
+      clearInterval(timer);
+    }
+  };
   /** What was done: as a sentence, or as JSON. */
   const tell = ({ json }: JsonOption, sentence: string, result: object) =>
     json ? output.json(result) : output.out(sentence);
@@ -89,7 +111,7 @@ export function volumeCommand(context: CommandContext): Command {
           await send(`${pathOf(name)}/snapshots/${encodeURIComponent(snapshot)}`, 'DELETE');
           return tell(options, `Removed snapshot ${snapshot} of ${name}`, { removed: snapshot });
         }
-        await send(`${pathOf(name)}/snapshots`, 'POST', { name: snapshot });
+        await copying(`${pathOf(name)}/snapshots`, { name: snapshot }, `keeping ${name}`);
         tell(options, `Kept ${name} as snapshot ${snapshot}`, { volume: name, snapshot });
       },
     );
@@ -98,7 +120,7 @@ export function volumeCommand(context: CommandContext): Command {
     .argument('<name>')
     .argument('<snapshot>')
     .action(async (name: string, snapshot: string, options: JsonOption) => {
-      await send(`${pathOf(name)}/restore`, 'POST', { snapshot });
+      await copying(`${pathOf(name)}/restore`, { snapshot }, `restoring ${name}`);
       tell(options, `Restored ${name} from ${snapshot}`, { volume: name, snapshot });
     });
 

@@ -3,18 +3,25 @@
 import json
 import os
 import sys
-import time
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    waiting = 0
+    gate = threading.Event()
 
     def do_GET(self):
         if self.path == "/exit":
             os._exit(7)
-        if self.path == "/slow":
-            time.sleep(1)
+        if self.path == "/wait":
+            Handler.waiting += 1
+            Handler.gate.wait(15)
+        if self.path == "/waiting":
+            return self.answer([Handler.waiting])
+        if self.path == "/go":
+            Handler.gate.set()
         if self.path == "/big":
             self.send_response(200)
             self.send_header("transfer-encoding", "chunked")

@@ -10,7 +10,7 @@ import { digestOf, preparedImage } from '../../support/function-records.ts';
 const version = async (): Promise<PreparedVersion> => ({
   digest: digestOf('a'),
   spec: fakeSpec({ env: { LEVEL: 'info' }, secrets: ['API_TOKEN'] }),
-  image: await preparedImage(digestOf('a')),
+  image: preparedImage(digestOf('a')),
 });
 
 function setUp(binding: Partial<SecretBinding> = {}) {

@@ -9,7 +9,7 @@ import { MemoryRecordStore } from '../../support/memory-record-store.ts';
 
 function setUp(
   build: () => Promise<Digest> = async () => digestOf('a'),
-  prepare: ImageProvider['prepare'] = preparedImage,
+  prepare: ImageProvider['prepare'] = async (digest) => preparedImage(digest),
   missing: readonly string[] = [],
   admit: () => void = () => {},
 ) {
