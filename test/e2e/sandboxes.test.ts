@@ -58,6 +58,29 @@ describe('a burst', () => {
   });
 });
 
+describe('a caller that leaves', () => {
+  test('makes place at once for the next, though the function would have gone on', async () => {
+    const source = `export const handler = ({ stay }) =>
+      stay ? new Promise((resolve) => setTimeout(resolve, 600_000)) : 'served';`;
+    await deploy('left', source, { scaling: { max: 1 }, timeout: '900s' });
+    const leaving = new AbortController();
+    const left = host.fetchWithKey('/v1/functions/left/invocations', {
+      method: 'POST',
+      body: '{"stay":true}',
+      signal: leaving.signal,
+    });
+    const caught = expect(left).rejects.toThrow('aborted');
+    await vi.waitFor(async () => {
+      const [sandbox] = await sandboxesOf('left');
+      expect(sandbox?.state).toBe('busy');
+    }, 10_000);
+    const next = answerOf('left');
+    leaving.abort();
+    await caught;
+    expect(await next).toBe('served');
+  });
+});
+
 describe('a sandbox that serves several at once', () => {
   test('runs them at once, and mixes neither their answers nor their logs', async () => {
     // Each waits until all four are there: one after the other they would wait for ever.
