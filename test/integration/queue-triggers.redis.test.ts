@@ -59,9 +59,16 @@ interface JobOutcome {
   readonly attempts: number;
 }
 
+interface Job {
+  readonly data: unknown;
+  readonly opts?: object;
+}
+
 /** Adds jobs from another process, as an application does, and waits for their ends. */
-async function produce(...jobs: readonly { data: unknown; opts?: object }[]) {
-  const args = [producer, redis.socketPath, name, JSON.stringify(jobs)];
+const produce = (...jobs: readonly Job[]) => produceWith('bullmq', jobs);
+
+async function produceWith(library: string, jobs: readonly Job[]) {
+  const args = [producer, redis.socketPath, name, JSON.stringify(jobs), library];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
   return JSON.parse(stdout) as JobOutcome[];
 }
@@ -73,6 +80,21 @@ describe('a queue of an application', () => {
     const outcomes = await produce({ data: { file: 'a' } }, { data: 7 });
     expect(outcomes).toMatchObject([{ value: { got: { file: 'a' } } }, { value: { got: 7 } }]);
     expect(attempts[0]?.head.queue).toMatchObject({ name, isBatch: false });
+  });
+
+  test('may be filled by an application with the major before', async () => {
+    script = ({ number }, event) =>
+      event === 1 && number < 2 ? failed('not yet') : answered(JSON.stringify({ got: event }));
+    deploy();
+    const opts = { attempts: 2, backoff: { type: 'fixed', delay: 10 }, priority: 3 };
+    const jobs = [
+      { data: 1, opts },
+      { data: 2, opts: { delay: 20 } },
+    ];
+    expect(await produceWith('bullmq-5', jobs)).toMatchObject([
+      { value: { got: 1 } },
+      { value: { got: 2 } },
+    ]);
   });
 
   test("tries a job that fails as often as the job's own options say", async () => {

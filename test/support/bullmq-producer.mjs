@@ -1,8 +1,10 @@
 // An application of its own: adds jobs to a queue with stock BullMQ, and prints what became of them.
-// Usage: node bullmq-producer.mjs <redis socket> <queue> <JSON: [{ data, opts }]>
-import { Queue, QueueEvents } from 'bullmq';
-
-const [path = '', name = '', jobs = '[]'] = process.argv.slice(2);
+// Usage: node bullmq-producer.mjs <redis socket> <queue> <JSON: [{ data, opts }]> [bullmq or bullmq-5]
+const [path = '', name = '', jobs = '[]', library = 'bullmq'] = process.argv.slice(2);
+/** @type {Record<string, () => Promise<any>>} */
+const libraries = { bullmq: () => import('bullmq'), 'bullmq-5': () => import('bullmq-5') };
+/** @type {typeof import('bullmq')} */
+const { Queue, QueueEvents } = await libraries[library]?.();
 const connection = { path };
 const events = new QueueEvents(name, { connection });
 await events.waitUntilReady();
