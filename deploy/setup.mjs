@@ -231,7 +231,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const purpose = process.env['npm_lifecycle_event'];
   try {
     setUp({
-      forTests: purpose === 'pretest' || purpose === 'pretest:hostile',
+      forTests: ['pretest', 'pretest:hostile', 'pretest:guest'].includes(purpose ?? ''),
       needsRoot: purpose !== 'precheck',
     });
   } catch (error) {
