@@ -1,10 +1,9 @@
 // An application of its own: adds jobs to a queue with stock BullMQ, and prints what became of them.
 // Usage: node bullmq-producer.mjs <redis socket> <queue> <JSON: [{ data, opts }]> [bullmq or bullmq-5]
 const [path = '', name = '', jobs = '[]', library = 'bullmq'] = process.argv.slice(2);
-/** @type {Record<string, () => Promise<any>>} */
-const libraries = { bullmq: () => import('bullmq'), 'bullmq-5': () => import('bullmq-5') };
-/** @type {typeof import('bullmq')} */
-const { Queue, QueueEvents } = await libraries[library]?.();
+/** @type {{ Queue: typeof import('bullmq').Queue, QueueEvents: typeof import('bullmq').QueueEvents }} */
+const { Queue, QueueEvents } =
+  library === 'bullmq-5' ? /** @type {any} */ (await import('bullmq-5')) : await import('bullmq');
 const connection = { path };
 const events = new QueueEvents(name, { connection });
 await events.waitUntilReady();
