@@ -4,6 +4,7 @@ import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { parseBytes } from '../lib/units.ts';
 import { networkVariables, readNetworkSettings, type NetworkConfig } from './network-settings.ts';
+import { readRedisSettings, redisVariables, type RedisConfig } from './redis-settings.ts';
 import {
   readRegistrySettings,
   registryVariables,
@@ -85,6 +86,7 @@ export const hostConfigSchema = Type.Object(
       }),
     ),
     ...networkVariables,
+    ...redisVariables,
     ...registryVariables,
     HEARTH_QUEUES: Type.Optional(
       Type.String({
@@ -123,6 +125,7 @@ export interface HostConfig {
   /** For volumes of the driver `dir`; undefined: there are none. */
   readonly volumeDir: string | undefined;
   readonly network: NetworkConfig;
+  readonly redis: RedisConfig;
   readonly registries: RegistryConfig;
   /** URLs of other Redis with queues, by the names that functions use for them. */
   readonly queueConnections: ReadonlyMap<string, string>;
@@ -183,6 +186,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
   const colon = environment.HEARTH_LISTEN.lastIndexOf(':');
   const problems: string[] = [];
   const network = readNetworkSettings(environment, problems);
+  const redis = readRedisSettings(environment, problems);
   const registries = readRegistrySettings(environment, problems);
   if (problems.length > 0) throw invalid(problems);
   return {
@@ -201,6 +205,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     stems: Number(environment.HEARTH_STEMS),
     volumeDir: environment.HEARTH_VOLUME_DIR,
     network,
+    redis,
     registries,
     queueConnections: namedUrls(environment.HEARTH_QUEUES),
     logLevel: environment.HEARTH_LOG_LEVEL,

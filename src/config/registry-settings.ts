@@ -4,6 +4,13 @@ import { Type, type Static } from 'typebox';
 
 /** Variables about image registries. */
 export const registryVariables = {
+  HEARTH_REGISTRY: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$',
+      description:
+        'A repository of another registry that versions are pushed to and nodes pull from, registry.example.com/team/functions.',
+    }),
+  ),
   HEARTH_REGISTRY_AUTH: Type.Optional(
     Type.String({
       minLength: 1,
@@ -35,6 +42,8 @@ export interface RegistryConfig {
   readonly credentialsFile: string;
   /** Spoken to without TLS; loopback always is. */
   readonly plainHosts: readonly string[];
+  /** Versions are pushed to it and nodes pull from it; undefined: the gateway is the registry. */
+  readonly repository: string | undefined;
   /** By the registry that they stand for: `host[:port]`, with a prefix of repositories behind it. */
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** The first pattern that fits an image's name says which public keys, files in PEM, may have signed it. */
@@ -66,6 +75,7 @@ export function readRegistrySettings(
       environment.HEARTH_REGISTRY_AUTH ?? join(homedir(), '.docker', 'config.json'),
     ),
     plainHosts: environment.HEARTH_PLAIN_REGISTRIES.split(',').filter((host) => host !== ''),
+    repository: environment.HEARTH_REGISTRY,
     mirrors: mirrors ?? {},
     signatureRules: Object.entries(keys ?? {}).map(([pattern, keyFiles]) => ({
       pattern,

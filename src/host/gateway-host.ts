@@ -32,10 +32,13 @@ import { logFacts } from '../telemetry/log-facts.ts';
 import { VolumeClient } from '../volumes/index.ts';
 import { dataPaths } from './data-paths.ts';
 import { RedisUsageLedger } from '../telemetry/usage/redis-usage-ledger.ts';
-import { imagesOf } from './images.ts';
-import { keyPrefix } from './redis.ts';
+import { imageFolders, imagesOf } from './images.ts';
+import { redisOf } from './redis.ts';
 import { gatewaySecurity } from './security.ts';
 import { tracesOf } from './traces.ts';
+
+/** The largest image over a slow line; past it something is broken. */
+const publishLimitMs = 30 * 60_000;
 
 /** A gateway: the HTTP face. `address` is known once it has started. */
 export async function createGatewayHost(
@@ -44,8 +47,7 @@ export async function createGatewayHost(
 ): Promise<Service & { readonly address: string }> {
   const paths = dataPaths(config.dataDir);
   const facts = new FactBus();
-  const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
-  const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
+  const { durable, fast } = redisOf(config, logger);
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
   const security = await gatewaySecurity(paths, durable);
   const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
@@ -85,6 +87,7 @@ export async function createGatewayHost(
       functions,
       packages: images.packages,
       images: images.provider,
+      publish: (version) => images.publish(version, AbortSignal.timeout(publishLimitMs)),
       secrets,
       admit: (spec) => {
         checkEgress(spec.network, config.network);
@@ -136,6 +139,7 @@ export async function createGatewayHost(
     ...recorder,
     feed,
     relay,
+    imageFolders(images),
     functions,
     ...security.services,
     volumeRecords,

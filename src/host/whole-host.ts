@@ -42,8 +42,8 @@ export function createWholeHost(config: HostConfig, logger: Logger): WholeHost {
     logger,
   });
   const processes = [
-    new EmbeddedRedis('durable', paths.durableRedis, logger),
-    new EmbeddedRedis('fast', paths.fastRedis, logger),
+    ...(config.redis.durable ? [] : [new EmbeddedRedis('durable', paths.durableRedis, logger)]),
+    ...(config.redis.fast ? [] : [new EmbeddedRedis('fast', paths.fastRedis, logger)]),
     worker,
     gateway,
   ];
@@ -88,6 +88,7 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     HEARTH_RUNTIME_CLASSES: JSON.stringify(config.runtimeClasses),
     HEARTH_STEMS: String(config.stems),
     ...config.network.variables,
+    ...config.redis.variables,
     ...config.registries.variables,
     HEARTH_REGISTRY_AUTH: config.registries.credentialsFile, // where our HOME says, which they lack
     ...(config.cpu === undefined ? {} : { HEARTH_CPU: String(config.cpu) }),

@@ -50,9 +50,9 @@ import { InvocationRunner } from '../worker/invocation-runner.ts';
 import { VersionCache } from '../worker/version-cache.ts';
 import { WebhookSender } from '../worker/webhook-sender.ts';
 import { dataPaths } from './data-paths.ts';
-import { imagesOf } from './images.ts';
+import { imageFolders, imagesOf } from './images.ts';
 import { workerNetwork } from './network.ts';
-import { keyPrefix } from './redis.ts';
+import { redisOf } from './redis.ts';
 import { workerSecurity } from './security.ts';
 import { standbyOf } from './standby.ts';
 import { tracesOf } from './traces.ts';
@@ -79,8 +79,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const node = await nodeInfo(config, classes);
   const facts = new FactBus();
   facts.subscribe(logFacts(logger));
-  const durable = { redis: { path: paths.durableRedis }, keyPrefix, logger };
-  const fast = { redis: { path: paths.fastRedis }, keyPrefix, logger };
+  const { durable, fast } = redisOf(config, logger);
   const layout = readCgroupLayout();
   hideUnifiedHierarchy(layout);
   const cgroupsPath = `/hearth/${node.id}`;
@@ -138,8 +137,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const memory = new Tokens(node.memoryBytes);
   const stems = new StemPools({
     maker,
-    loadImage: async (runtime, signal) =>
-      images.provider.prepare(await images.baseImages.find(runtime), signal),
+    loadImage: (runtime, signal) => images.node.prepareBase(runtime, signal),
     mounts: mountPlan(defaultScratchBytes),
     memoryBytes: stemMemoryBytes,
     memory,
@@ -166,7 +164,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     facts,
   });
   const replies = new ReplyClient({ node: node.id, logger });
-  const versions = new VersionCache(images.provider);
+  const versions = new VersionCache(images.node);
   const runner = new InvocationRunner({
     node: node.id,
     versions,
@@ -217,6 +215,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     ...recorder,
     relay,
     usage,
+    imageFolders(images),
     new Leftovers(engine, cgroups, facts),
     workspace,
     volumeRecords,

@@ -19,10 +19,13 @@ import type { Mirrors } from './client/remote-reference.ts';
 import { GarbageCollector } from './gc/garbage-collector.ts';
 import { RecentUse } from './gc/recent-use.ts';
 import { ImageIndex } from './image-index.ts';
+import { gatewayOrigin, registryOrigin, withGateway, type GatewayOrigin } from './image-origin.ts';
 import { ImageSources } from './image-sources.ts';
 import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
+import { OriginImages } from './origin-images.ts';
 import { LayeredPackageBuilder } from './package-builder.ts';
+import { publishVersion, type PublishedVersion } from './publish-version.ts';
 import type { BaseImageOptions } from './recipe.ts';
 import { isReserved, PublishedRepositories } from './registry/published.ts';
 import { RepositoryStore } from './registry/repository-store.ts';
@@ -47,6 +50,10 @@ export interface ImagesOptions extends BaseImageOptions {
     /** Registries to ask before others, by those. */
     readonly mirrors?: Mirrors;
     readonly signatureRules?: readonly SignatureRule[];
+    /** A repository of another registry that versions are pushed to and nodes pull from. */
+    readonly repository?: string | undefined;
+    /** Where a node without the gateway's disk pulls from, unless there is a repository. */
+    readonly gateway?: GatewayOrigin | undefined;
   };
 }
 
@@ -57,6 +64,10 @@ export interface Images {
    */
   open(options: { readonly exclusive: boolean }): Promise<void>;
   readonly provider: ImageProvider;
+  /** The same for a worker, which may have another disk than the gateway. */
+  readonly node: Pick<OriginImages, 'prepare' | 'prepareBase'>;
+  /** Pushes a version, and the base image under it, to the other registry, where there is one. */
+  publish(version: PublishedVersion, signal: AbortSignal): Promise<void>;
   readonly packages: PackageBuilder;
   readonly archives: ImageImporter;
   readonly baseImages: BaseImageBuilder;
@@ -77,14 +88,17 @@ export function createImages(options: ImagesOptions): Images {
   const index = new ImageIndex(options.dir);
   const baseImages = new RecipeImageBuilder(blobs, index, options);
   const { credentialsFile, plainHosts, mirrors = {}, signatureRules = [] } = options.registries;
-  const client = new RegistryClient({
-    credentials: dockerCredentials(credentialsFile),
-    plainHosts,
-  });
+  const { repository, gateway } = options.registries;
+  const access = { credentials: dockerCredentials(credentialsFile), plainHosts };
+  const client = new RegistryClient(gateway ? withGateway(access, gateway) : access);
   const recent = new RecentUse();
   const remote = new RemoteImages({ blobs, client, recent, mirrors });
   const verifier = new SignatureVerifier(signatureRules);
   const layers = new LayerStore(join(options.dir, 'layers'), blobs, recent);
+
+  const provider = new ImageStore(blobs, layers);
+  const target = repository === undefined ? undefined : registryOrigin(repository);
+  const origin = target ?? (gateway && gatewayOrigin(gateway));
 
   function registry(deployed: () => ReadonlyMap<string, PublishedRepository>): Registry {
     const source = async () => new Map([...(await basesOf(index)), ...deployed()]);
@@ -120,7 +134,10 @@ export function createImages(options: ImagesOptions): Images {
       await layers.open();
       if (exclusive) await Promise.all([blobs.removeLeftovers(), layers.removeLeftovers()]);
     },
-    provider: new ImageStore(blobs, layers),
+    provider,
+    node: new OriginImages({ blobs, remote, provider, bases: baseImages, origin }),
+    publish: async (version, signal) =>
+      target && (await publishVersion({ target, remote, bases: baseImages }, version, signal)),
     packages: new LayeredPackageBuilder({
       blobs,
       bases: baseImages,

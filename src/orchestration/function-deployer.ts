@@ -8,6 +8,7 @@ import {
   type FunctionSpec,
   type FunctionStore,
 } from '../domain/function.ts';
+import type { Digest } from '../domain/ids.ts';
 import type { ImageProvider, PackageBuilder } from '../domain/image.ts';
 import { missingSecrets, secretsNeeded, type SecretSource } from '../domain/secret.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
@@ -17,11 +18,20 @@ import { rolledBack, withAlias, withTraffic } from './traffic-changes.ts';
 /** An unpack of the largest image on a slow disk; past it something is broken. */
 const prepareLimitMs = 10 * 60_000;
 
+interface NewlyBuilt {
+  readonly functionName: string;
+  readonly number: number;
+  readonly digest: Digest;
+  readonly runtime: FunctionSpec['runtime'];
+}
+
 export interface FunctionDeployerOptions {
   readonly functions: FunctionStore;
   readonly packages: PackageBuilder;
   /** Unpacks it before any traffic comes to it. */
   readonly images: Pick<ImageProvider, 'prepare'>;
+  /** Takes a new version to where nodes pull it from, before any traffic comes to it; default: nowhere. */
+  readonly publish?: (version: NewlyBuilt) => Promise<void>;
   readonly secrets: SecretSource;
   /** Throws HostError `invalid` for what cannot work on this installation; default: nothing. */
   readonly admit?: (spec: FunctionSpec) => void;
@@ -31,7 +41,7 @@ export interface FunctionDeployerOptions {
 
 export function createFunctionDeployer(options: FunctionDeployerOptions): FunctionDeployer {
   const { functions, packages, images, secrets, facts } = options;
-  const { admit = () => {}, now = () => new Date() } = options;
+  const { admit = () => {}, publish = async () => {}, now = () => new Date() } = options;
   const mutex = new KeyedMutex<string>();
 
   async function deploy(
@@ -47,9 +57,10 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     const record = nextRecord(existing, { digest, spec, isStaged }, now());
     const version = record.versions.findLast((one) => one.digest === digest) ?? liveVersion(record);
     if (record === existing) return { record, version, changed: false };
-    await images.prepare(digest, AbortSignal.timeout(prepareLimitMs));
-    await functions.put(record);
     const { number } = version;
+    await images.prepare(digest, AbortSignal.timeout(prepareLimitMs));
+    await publish({ functionName: spec.name, number, digest, runtime: spec.runtime });
+    await functions.put(record);
     facts.publish('function.deployed', { functionName: spec.name, version: digest, number });
     return { record, version, changed: true };
   }

@@ -53,4 +53,28 @@ describe('the configuration of the host', () => {
   ])('refuses %s=%s', (name, text) => {
     expect(() => loadHostConfig({ [name]: text })).toThrow(`${name}: must be like`);
   });
+
+  test('takes Redis at a path or a URL, with what the URL says', () => {
+    const { redis } = loadHostConfig({
+      HEARTH_REDIS_DURABLE: 'rediss://me:p%40ss@redis.example.com/2',
+      HEARTH_REDIS_FAST: 'unix:/run/fast.sock',
+    });
+    expect(redis.durable).toEqual({
+      host: 'redis.example.com',
+      port: 6379,
+      db: 2,
+      username: 'me',
+      password: 'p@ss',
+      tls: {},
+    });
+    expect(redis.fast).toEqual({ path: '/run/fast.sock' });
+    const wrong = () => loadHostConfig({ HEARTH_REDIS_FAST: 'redis://host/no-number' });
+    expect(wrong).toThrow('HEARTH_REDIS_FAST');
+  });
+
+  test('takes a repository of another registry for versions, and nothing without a registry', () => {
+    const HEARTH_REGISTRY = 'registry.example.com:5000/team/functions';
+    expect(loadHostConfig({ HEARTH_REGISTRY }).registries.repository).toBe(HEARTH_REGISTRY);
+    expect(() => loadHostConfig({ HEARTH_REGISTRY: 'registry.example.com' })).toThrow('must match');
+  });
 });

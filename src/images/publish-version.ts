@@ -1,0 +1,30 @@
+import type { FunctionSpec } from '../domain/function.ts';
+import type { Digest } from '../domain/ids.ts';
+import type { BaseImageBuilder } from '../domain/image.ts';
+import type { RemoteImages } from './client/remote-images.ts';
+import type { ImageOrigin } from './image-origin.ts';
+
+export interface PublishedVersion {
+  readonly functionName: string;
+  readonly number: number;
+  readonly digest: Digest;
+  readonly runtime: FunctionSpec['runtime'];
+}
+
+export interface PublishOptions {
+  readonly target: ImageOrigin;
+  readonly remote: RemoteImages;
+  readonly bases: Pick<BaseImageBuilder, 'find'>;
+}
+
+/** To the tags `<function>-<number>` and, for the stems of nodes, `base-<runtime>`. Idempotent. */
+export async function publishVersion(
+  { target, remote, bases }: PublishOptions,
+  { functionName, number, digest, runtime }: PublishedVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const tag = `${functionName}-${number}`;
+  await remote.push(digest, { ...target.version(digest), tag }, { signal });
+  if (runtime === 'image') return;
+  await remote.push(await bases.find(runtime), target.base(runtime), { signal });
+}

@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const startLimitMs = 60_000;
+
+/** One process of a host of several: `hearth gateway` or `hearth worker`. */
+export interface StartedProcess extends AsyncDisposable {
+  /** What it said after `ready`: a gateway its address. */
+  readonly announcement: string;
+}
+
+export async function startProcess(
+  role: 'gateway' | 'worker',
+  environment: Readonly<Record<string, string>>,
+): Promise<StartedProcess> {
+  const child = spawn(process.execPath, ['src/main.ts', role], {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const exited = once(child, 'exit');
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    await exited;
+  };
+  const ready = new Promise<string>((resolve, reject) => {
+    const read = (bytes: Buffer) => {
+      output += bytes.toString();
+      const said = /^ready (.*)$/m.exec(output)?.[1];
+      if (said !== undefined) resolve(said);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('exit', () =>
+      reject(new Error(`the ${role} ended before it was ready:\n${output}`)),
+    );
+    AbortSignal.timeout(startLimitMs).addEventListener('abort', () =>
+      reject(new Error(`the ${role} was not ready in time:\n${output}`)),
+    );
+  });
+  try {
+    return { announcement: await ready, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
