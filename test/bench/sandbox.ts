@@ -29,5 +29,6 @@ export async function run(): Promise<readonly (readonly [name: string, samples: 
 function tellStems({ cgroup, available }: MeasuredReport['stemBytes'], stems: number): void {
   const [held, taken] = [cgroup, available].map((bytes) => formatBytes(Math.round(bytes)));
   console.log(`an idle stem: ${held} in its cgroup, ${taken} less available (mean of ${stems})`);
-  console.log(`idle stems in ${formatBytes(room)}: ${Math.floor(room / available)}`);
+  const fit = Math.floor(room / Math.max(cgroup, available));
+  console.log(`idle stems in ${formatBytes(room)}: ${fit}`);
 }
