@@ -25,7 +25,7 @@ export class ImageStore implements ImageProvider {
       const diffId = diffIds[i];
       if (diffId) unpacked.push(await this.#layers.unpacked(layer, diffId));
     }
-    const layerDirs = unpacked.toReversed();
+    const layerDirs = topmostFirst(unpacked);
     await lintRoot(digest, layerDirs);
     const { Env, Entrypoint, Cmd, User, WorkingDir, Labels } = config.config ?? {};
     return {
@@ -39,6 +39,14 @@ export class ImageStore implements ImageProvider {
       labels: Labels ?? {},
     };
   }
+}
+
+/**
+ * Folders of layers, from the lowest up, in the order in which overlayfs takes them. It takes none
+ * twice; nor need it, as all of a layer is there where it lies highest.
+ */
+export function topmostFirst(layers: readonly string[]): readonly string[] {
+  return [...new Set(layers.toReversed())];
 }
 
 /** Builders write null for a list that is empty, and hostile ones what they like. */

@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { topmostFirst } from '../../src/images/image-store.ts';
 import { BlobStore, digestOf } from '../../src/images/blob-store.ts';
 import { LayerStore } from '../../src/images/layer-store.ts';
 import { lintRoot } from '../../src/images/root-linter.ts';
@@ -32,7 +33,7 @@ async function mounted(layerDirs: readonly string[]): Promise<string> {
   const target = join(dir, 'mounted');
   mkdirSync(target, { recursive: true });
   mkdirSync(join(dir, 'empty'), { recursive: true });
-  const lower = [...layerDirs.toReversed(), join(dir, 'empty')].join(':');
+  const lower = [...topmostFirst(layerDirs), join(dir, 'empty')].join(':');
   const mount = `mount -t overlay overlay -o ro,lowerdir=${lower} ${target}`;
   const script = `${mount} && cd ${target} && ${listing}`;
   return (await run('unshare', ['--mount', 'sh', '-c', script])).stdout;
@@ -166,6 +167,16 @@ describe('layers on one another', () => {
       ...all.filter((item) => item.type !== 'directory' && !isOpaque(item)),
     ];
   };
+
+  test('may be the same: what umoci makes of them', async () => {
+    const empty = await makeTar(layerOf([]));
+    const full = await makeTar([{ name: 'file', content: 'x' }]);
+    const hidden = await makeTar([{ name: '.wh.file', content: '' }]);
+    const tars = [empty, full, hidden, full, empty];
+    const ours = await mounted(await unpackAll(join(dir, 'store'), tars));
+    expect(ours).toBe(await unpackedByUmoci(tars));
+    expect(ours).toContain('file f');
+  });
 
   test('are what umoci makes of them, whatever they are', async () => {
     let count = 0;
