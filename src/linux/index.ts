@@ -13,6 +13,7 @@ export { openUserNamespace } from './user-namespace.ts';
 export type { NetlinkSocket } from './netlink.ts';
 export {
   changeElements,
+  hasElement,
   takeElements,
   type ElementChange,
   type SetElement,

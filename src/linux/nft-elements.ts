@@ -62,6 +62,27 @@ export function changeElements(
   );
 }
 
+/**
+ * Is it in the set? A transaction that fails makes the kernel wait for all processors, some
+ * milliseconds: who only wants to know had better ask.
+ */
+export function hasElement(socket: NetlinkSocket, table: string, element: SetElement): boolean {
+  const body = Buffer.concat([
+    header(inetFamily, 0),
+    text(listOf.table, table),
+    text(listOf.set, element.set),
+    nest(listOf.elements, nest(listOf.element, ...elementAttributes('delete', element))),
+  ]);
+  try {
+    const message = { type: (subsystem << 8) | getElements, flags: requestFlags.ack, body };
+    socket.request([message], `a look into the nft set ${element.set} of ${table}`);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error;
+    return false;
+  }
+}
+
 function changeMessage(
   table: string,
   change: 'add' | 'delete',

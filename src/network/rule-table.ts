@@ -4,6 +4,7 @@ import type { EgressRule } from '../domain/network.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import {
   changeElements,
+  hasElement,
   takeElements,
   type ElementChange,
   type NetlinkSocket,
@@ -68,13 +69,13 @@ export class RuleTable implements AsyncDisposable {
 
   /** Removes an element that the rules may have made; tells whether they have. */
   forget(element: SetElement): boolean {
+    if (!hasElement(this.#socket, this.#table, element)) return false;
     try {
       changeElements(this.#socket, this.#table, [{ change: 'delete', element }]);
-      return true;
     } catch (error) {
-      if ((error as { code?: string }).code !== 'ENOENT') throw error;
-      return false;
+      if ((error as { code?: string }).code !== 'ENOENT') throw error; // gone by itself meanwhile
     }
+    return true;
   }
 
   /** Keys of a set that the rules themselves have filled; they are gone from it then. */

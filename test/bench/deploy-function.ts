@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunningHost } from '../support/running-host.ts';
 
-const source = 'export default { fetch: () => new Response("hello") };';
+const trivial = 'export default { fetch: () => new Response("hello") };';
 
-/** Deploys a trivial function that anyone may call. */
+/** Deploys a function that anyone may call; a trivial one where no source is given. */
 export async function deployFunction(
   host: RunningHost,
   name: string,
   settings: object,
+  source = trivial,
 ): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-bench-'));
   const triggers = { http: { auth: 'none' } };

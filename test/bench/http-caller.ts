@@ -9,7 +9,8 @@ export function httpCaller(url: string, connections: number) {
         response.resume().once('end', () => {
           const { statusCode, headers } = response;
           if (statusCode === 200) resolve({ start: String(headers['x-hearth-start']) });
-          else reject(new Error(`${path} was answered ${statusCode}`));
+          else
+            reject(new Error(`${url}${path}: ${statusCode} ${String(headers['x-hearth-error'])}`));
         });
       })
         .once('error', reject)
