@@ -50,7 +50,8 @@ async function deploy(
   http: object = { auth: 'none' },
 ): Promise<CommandResult> {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-e2e-fn-'));
-  const config = { name, entry: 'index.js', triggers: { http }, network };
+  // A circle is many cold starts deep: slow machines need their time.
+  const config = { name, entry: 'index.js', triggers: { http }, network, timeout: '2m' };
   await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
   await writeFile(join(dir, 'index.js'), sources[name]);
   const result = await host.hearth('deploy', dir);
