@@ -1,9 +1,8 @@
-import type { Container, ContainerEnd } from '../domain/container-engine.ts';
+import type { ContainerEnd } from '../domain/container-engine.ts';
 import { HostError } from '../domain/errors.ts';
 import type { SandboxId } from '../domain/ids.ts';
 import type { FunctionError, InvocationOutcome, InvocationRequest } from '../domain/invocation.ts';
 import { initLimitMs, logLimitBytes } from '../domain/limits.ts';
-import type { LogLine } from '../domain/log.ts';
 import type { NetworkLease, NetworkSpec } from '../domain/network.ts';
 import type {
   DestroyReason,
@@ -12,50 +11,21 @@ import type {
   Sandbox,
   SandboxUsage,
 } from '../domain/sandbox.ts';
-import type {
-  ChannelInvocation,
-  InitMessage,
-  PreparedChannel,
-  SandboxChannel,
-} from '../domain/sandbox-channel.ts';
+import type { InitMessage, SandboxChannel } from '../domain/sandbox-channel.ts';
 import type { SandboxState, SandboxView } from '../domain/sandbox-view.ts';
 import type { FunctionSpec } from '../domain/function.ts';
-import type { SandboxVolumes } from '../domain/volume.ts';
+import { endOfWaiting } from '../lib/end-of-waiting.ts';
 import { LogLines } from './log-lines.ts';
 import type { RootLease } from './root-mounts.ts';
-import type { TaskFolder } from './task-folder.ts';
+import { RunningInvocations } from './running-invocations.ts';
+import type { SandboxParts } from './sandbox-parts.ts';
 import { Tidiness } from './tidiness.ts';
-
-export interface SandboxParts {
-  readonly id: SandboxId;
-  readonly memoryBytes: number;
-  /** Created, and started here. */
-  readonly container: Container;
-  readonly channel: PreparedChannel;
-  readonly network: Pick<NetworkLease, 'connect' | 'open' | 'close'>;
-  /** Where a stem gets its code; undefined where the code is in the image. */
-  readonly taskFolder: TaskFolder | undefined;
-  readonly pids: number;
-  readonly volumes: Pick<SandboxVolumes, 'wanted' | 'lost'>;
-  /** Volumes in which nothing of an invocation may be left. */
-  readonly scratch: readonly string[];
-  /** Everything the sandbox holds; disposed once nothing of it runs any more. */
-  readonly resources: AsyncDisposableStack;
-  /** Output outside any invocation; of a function, once it is known. */
-  readonly onStrayLine: (line: LogLine, functionName: string | undefined) => void;
-  /** Something could not be given back; the next start of the worker finds it. */
-  readonly onLeftBehind: (error: unknown) => void;
-}
 
 /** How loading went: ready, or how it failed. */
 export interface LoadResult {
   readonly failure: InvocationOutcome | undefined;
   /** From the hello of the bootstrap until the handler was loaded. */
   readonly initMs: number;
-}
-
-interface Running {
-  readonly settle: (outcome: InvocationOutcome) => void;
 }
 
 /** A sandbox made of one OCI container and the channel to what runs in it. */
@@ -65,14 +35,13 @@ export class ContainerSandbox implements Sandbox {
   readonly #parts: SandboxParts;
   readonly #channel: SandboxChannel;
   readonly #strayLog: LogLines;
-  readonly #running = new Set<Running>();
+  readonly #running: RunningInvocations;
   readonly #gone = Promise.withResolvers<DestroyReason>();
   readonly #hello = Promise.withResolvers<void>();
   readonly #ready = Promise.withResolvers<FunctionError | undefined>();
   #memoryBytes: number;
   #functionName: string | undefined;
   #version: string | undefined;
-  #invocations = 0;
   #lastStrayText = '';
   #booted = false;
   #isReady = false;
@@ -89,6 +58,10 @@ export class ContainerSandbox implements Sandbox {
     this.#strayLog = new LogLines(logLimitBytes, (line) => {
       this.#lastStrayText = line.text;
       parts.onStrayLine(line, this.#functionName);
+    });
+    this.#running = new RunningInvocations({
+      onStopped: (reason) => this.#giveUp(reason),
+      onIdle: () => this.#retiring && void this.destroy(this.#retiring),
     });
     const stray = (stream: 'stdout' | 'stderr') => (piece: Buffer) =>
       (this.#channel.soleLog() ?? this.#strayLog).push(stream, piece);
@@ -173,41 +146,13 @@ export class ContainerSandbox implements Sandbox {
     });
     const failure = await this.#reached(loaded, signal);
     this.#isReady = failure === undefined;
-    if (!failure && !this.#ended) this.#tidiness = this.#watch();
+    const { container, scratch } = this.#parts;
+    if (!failure && !this.#ended) this.#tidiness = Tidiness.of(container, scratch);
     return { failure, initMs: performance.now() - booted };
   }
 
   invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation {
-    const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
-    let exchange: ChannelInvocation | undefined;
-    const running: Running = {
-      settle: (outcome) => {
-        if (!this.#running.delete(running)) return;
-        clearTimeout(deadline);
-        exchange?.close();
-        resolve(outcome);
-        if (this.#retiring && this.#running.size === 0) void this.destroy(this.#retiring);
-      },
-    };
-    this.#running.add(running);
-    this.#invocations += 1;
-    const stop = (reason: 'timeout' | 'cancelled', outcome: InvocationOutcome) => {
-      if (!this.#running.has(running)) return;
-      running.settle(outcome);
-      this.#giveUp(reason);
-    };
-    const deadline = setTimeout(
-      () => stop('timeout', { kind: 'timeout', phase: 'run' }),
-      Math.max(0, request.deadlineMs - Date.now()),
-    );
-    exchange = this.#channel.invoke(request, listener, (error) =>
-      running.settle(error ? { kind: 'function_error', error } : { kind: 'ok' }),
-    );
-    return {
-      outcome: promise,
-      grant: (bytes) => exchange.grant(bytes),
-      cancel: () => stop('cancelled', { kind: 'cancelled' }),
-    };
+    return this.#running.begin(this.#channel, request, listener);
   }
 
   freeze(): void {
@@ -232,7 +177,7 @@ export class ContainerSandbox implements Sandbox {
       start: taskFolder ? 'stem' : 'cold',
       runtime,
       createdAt,
-      invocations: this.#invocations,
+      invocations: this.#running.begun,
       running: this.#running.size,
       limits,
       stats: container.stats(),
@@ -246,21 +191,10 @@ export class ContainerSandbox implements Sandbox {
     return this.#running.size > 0 ? 'busy' : 'idle';
   }
 
-  /** Undefined where a process ends at just that moment: then the sandbox soon does. */
-  #watch(): Tidiness | undefined {
-    const { container, scratch } = this.#parts;
-    if (container.hasOwnKernel) return undefined;
-    try {
-      return new Tidiness(container, scratch);
-    } catch {
-      return undefined;
-    }
-  }
-
   isTidy(): boolean {
     if (this.#ended) return false;
     // Nobody can look behind a kernel of its own: it is known to be clean until it serves somebody.
-    const isUntouched = this.#parts.container.hasOwnKernel && this.#invocations === 0;
+    const isUntouched = this.#parts.container.hasOwnKernel && this.#running.begun === 0;
     return this.#tidiness?.isTidy ?? isUntouched;
   }
 
@@ -307,7 +241,7 @@ export class ContainerSandbox implements Sandbox {
   #end(reason: DestroyReason, outcome: InvocationOutcome): Promise<DestroyReason> {
     if (this.#ended) return this.gone;
     this.#ended = { reason, outcome };
-    for (const running of this.#running) running.settle(outcome);
+    this.#running.end(outcome);
     this.#channel.close();
     void this.#giveBack().then(() => this.#gone.resolve(reason));
     return this.gone;
@@ -354,18 +288,4 @@ export class ContainerSandbox implements Sandbox {
     await this.destroy('init_failed');
     return { kind: 'function_error', error: result };
   }
-}
-
-/** `up` resolves when one should wait no longer. Leaves nothing behind in a signal that lives on. */
-function endOfWaiting(signal: AbortSignal, limitMs: number) {
-  const { promise, resolve } = Promise.withResolvers<'aborted' | 'late'>();
-  const timer = setTimeout(() => resolve('late'), limitMs);
-  const onAbort = () => resolve('aborted');
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  const forget = () => {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  };
-  return { up: promise, forget };
 }

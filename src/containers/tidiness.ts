@@ -35,6 +35,19 @@ export class Tidiness implements AsyncDisposable {
   #tidying: Promise<boolean> = Promise.resolve(true);
   #isOver = false;
 
+  /**
+   * Undefined where nobody can look inside, and where a process ends at just that moment: then the
+   * sandbox soon does.
+   */
+  static of(container: Container, scratch: readonly string[]): Tidiness | undefined {
+    if (container.hasOwnKernel) return undefined;
+    try {
+      return new Tidiness(container, scratch);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Takes every process that is there now for one that belongs there: the handler has loaded. */
   constructor(container: Looked, scratch: readonly string[]) {
     this.#container = container;
