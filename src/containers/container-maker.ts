@@ -11,7 +11,7 @@ import type { NodeSandboxes } from '../domain/sandbox-view.ts';
 import type { ScratchDisks, VolumeLender, VolumeMount } from '../domain/volume.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
 import type { ImageProgram } from './image-program.ts';
-import { nativeChannel } from './native-channel.ts';
+import { nativeChannel } from './channels/native-channel.ts';
 import type { RootMounts } from './root-mounts.ts';
 import { TaskFolder } from './task-folder.ts';
 import { scratchPaths } from './tidiness.ts';

@@ -1,8 +1,8 @@
 import type { ImageSpec } from '../domain/function.ts';
 import type { PreparedImage } from '../domain/image.ts';
 import type { PreparedVersion } from '../domain/version.ts';
-import { defaultPort } from './http-channel.ts';
-import { runtimeApiPort } from './lambda-channel.ts';
+import { defaultPort } from './channels/http-channel.ts';
+import { runtimeApiPort } from './channels/lambda-channel.ts';
 
 /** What is run in a sandbox whose image is the user's own, and as whom. */
 export interface ImageProgram {

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { toHost, toSandbox } from '../../src/containers/channel-frames.ts';
+import { toHost, toSandbox } from '../../src/containers/channels/channel-frames.ts';
 import type { HeaderList } from '../../src/domain/invocation.ts';
 import { encodeFrame, FrameDecoder } from '../../src/lib/frames.ts';
 

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { duplexPair, type Duplex } from 'node:stream';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { Channel } from '../../../src/containers/channel.ts';
-import { toHost, toSandbox } from '../../../src/containers/channel-frames.ts';
+import { Channel } from '../../../src/containers/channels/channel.ts';
+import { toHost, toSandbox } from '../../../src/containers/channels/channel-frames.ts';
 import type { FunctionError, InvocationRequest } from '../../../src/domain/invocation.ts';
 import { responseWindowBytes } from '../../../src/domain/limits.ts';
 import { encodeFrame, FrameDecoder } from '../../../src/lib/frames.ts';

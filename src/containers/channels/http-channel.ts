@@ -6,16 +6,16 @@ import type {
   HeaderList,
   InvocationRequest,
   RequestHead,
-} from '../domain/invocation.ts';
-import type { NamespaceSockets } from '../domain/network.ts';
-import type { ResponseListener } from '../domain/sandbox.ts';
+} from '../../domain/invocation.ts';
+import type { NamespaceSockets } from '../../domain/network.ts';
+import type { ResponseListener } from '../../domain/sandbox.ts';
 import type {
   ChannelEvents,
   ChannelInvocation,
   ChannelKind,
   InitMessage,
   SandboxChannel,
-} from '../domain/sandbox-channel.ts';
+} from '../../domain/sandbox-channel.ts';
 import { PendingInvocation } from './pending-invocation.ts';
 
 /** Where a function listens that does not set PORT itself. */

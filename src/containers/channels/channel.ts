@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { FunctionError, InvocationRequest } from '../domain/invocation.ts';
-import { logLimitBytes, responseWindowBytes } from '../domain/limits.ts';
-import type { ResponseListener } from '../domain/sandbox.ts';
+import type { FunctionError, InvocationRequest } from '../../domain/invocation.ts';
+import { logLimitBytes, responseWindowBytes } from '../../domain/limits.ts';
+import type { ResponseListener } from '../../domain/sandbox.ts';
 import type {
   ChannelEvents,
   ChannelInvocation,
   InitMessage,
   SandboxChannel,
-} from '../domain/sandbox-channel.ts';
-import { FrameDecoder, FrameError } from '../lib/frames.ts';
+} from '../../domain/sandbox-channel.ts';
+import { FrameDecoder, FrameError } from '../../lib/frames.ts';
 import {
   channelIdBytes,
   grantFrame,
@@ -27,7 +27,7 @@ import {
   parseResponseHead,
   ProtocolViolation,
 } from './hostile-json.ts';
-import { LogLines } from './log-lines.ts';
+import { LogLines } from '../log-lines.ts';
 
 interface Exchange {
   readonly listener: ResponseListener;

@@ -1,6 +1,6 @@
-import type { HeaderList, InvocationRequest } from '../domain/invocation.ts';
-import type { InitMessage } from '../domain/sandbox-channel.ts';
-import { toLambdaEvent } from '../../runtime/node/lambda-event.mjs';
+import type { HeaderList, InvocationRequest } from '../../domain/invocation.ts';
+import type { InitMessage } from '../../domain/sandbox-channel.ts';
+import { toLambdaEvent } from '../../../runtime/node/lambda-event.mjs';
 
 /** What `GET …/invocation/next` is answered with. Three of the headers are required by clients. */
 export function nextEvent(

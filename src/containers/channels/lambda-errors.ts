@@ -1,4 +1,4 @@
-import type { FunctionError } from '../domain/invocation.ts';
+import type { FunctionError } from '../../domain/invocation.ts';
 
 const typeLimitChars = 200;
 const messageLimitChars = 8 * 1024;

@@ -1,8 +1,8 @@
-import type { FunctionError, InvocationRequest, ResponseHead } from '../domain/invocation.ts';
-import { logLimitBytes, responseWindowBytes } from '../domain/limits.ts';
-import type { ResponseListener } from '../domain/sandbox.ts';
-import type { ChannelInvocation } from '../domain/sandbox-channel.ts';
-import { LogLines } from './log-lines.ts';
+import type { FunctionError, InvocationRequest, ResponseHead } from '../../domain/invocation.ts';
+import { logLimitBytes, responseWindowBytes } from '../../domain/limits.ts';
+import type { ResponseListener } from '../../domain/sandbox.ts';
+import type { ChannelInvocation } from '../../domain/sandbox-channel.ts';
+import { LogLines } from '../log-lines.ts';
 
 /** A connection that broke is explained better by how the process ended, if it ends so soon. */
 const endOfProcessMs = 500;

@@ -1,14 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { NamespaceSockets } from '../domain/network.ts';
-import type { InvocationRequest } from '../domain/invocation.ts';
-import type { ResponseListener } from '../domain/sandbox.ts';
+import type { NamespaceSockets } from '../../domain/network.ts';
+import type { InvocationRequest } from '../../domain/invocation.ts';
+import type { ResponseListener } from '../../domain/sandbox.ts';
 import type {
   ChannelEvents,
   ChannelInvocation,
   ChannelKind,
   InitMessage,
   SandboxChannel,
-} from '../domain/sandbox-channel.ts';
+} from '../../domain/sandbox-channel.ts';
 import { parseLambdaError } from './lambda-errors.ts';
 import { nextEvent } from './lambda-next.ts';
 import { takeResponse } from './lambda-response.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { FunctionError, ResponseHead } from '../domain/invocation.ts';
-import { fromHttpResult, lambdaHead } from '../../runtime/node/lambda-result.mjs';
+import type { FunctionError, ResponseHead } from '../../domain/invocation.ts';
+import { fromHttpResult, lambdaHead } from '../../../runtime/node/lambda-result.mjs';
 import { parseLambdaError } from './lambda-errors.ts';
 import type { PendingInvocation } from './pending-invocation.ts';
 import { readBody } from './runtime-api.ts';

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { encodeFrame } from '../lib/frames.ts';
+import { encodeFrame } from '../../lib/frames.ts';
 
 /** Frame types of the native channel. The manual is runtime/PROTOCOL.md. */
 export const toSandbox = { init: 0x01, invoke: 0x02, grant: 0x04 } as const;

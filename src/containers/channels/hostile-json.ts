@@ -1,4 +1,4 @@
-import type { FunctionError, HeaderList, ResponseHead } from '../domain/invocation.ts';
+import type { FunctionError, HeaderList, ResponseHead } from '../../domain/invocation.ts';
 
 /** Thrown when a sandbox sends what the protocol does not allow; the sandbox is then discarded. */
 export class ProtocolViolation extends Error {

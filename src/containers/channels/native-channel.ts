@@ -1,4 +1,4 @@
-import type { ChannelKind } from '../domain/sandbox-channel.ts';
+import type { ChannelKind } from '../../domain/sandbox-channel.ts';
 import { Channel } from './channel.ts';
 
 /** Our own bootstraps: the socket pair is all they need. */
