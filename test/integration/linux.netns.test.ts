@@ -5,7 +5,7 @@ import { createServer, get } from 'node:http';
 import { createServer as createTcpServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { NetworkNamespaces } from '../../src/linux/index.ts';
 
 let dir: string;
@@ -55,7 +55,8 @@ describe('a network namespace', () => {
     const fd = await namespaces.listenIn(pin, 9001);
     const server = createServer((_, response) => response.end('from the host'));
     server.listen({ fd });
-    const inside = new Socket({ fd: await namespaces.connectIn(pin, 9001) });
+    // A kernel that is busy may not have connected the two when it is asked.
+    const inside = new Socket({ fd: await vi.waitFor(() => namespaces.connectIn(pin, 9001)) });
     inside.end('GET / HTTP/1.0\r\n\r\n');
     const answer = (await inside.toArray()).join('');
     expect(answer).toContain('from the host');

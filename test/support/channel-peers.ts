@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { duplexPair, type Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { vi } from 'vitest';
 import { toHost } from '../../src/containers/channels/channel-frames.ts';
 import { defaultPort, httpChannel } from '../../src/containers/channels/http-channel.ts';
 import { lambdaChannel, runtimeApiPort } from '../../src/containers/channels/lambda-channel.ts';
@@ -248,7 +249,7 @@ export class LambdaPeer implements ChannelPeer, AsyncDisposable {
   }
 
   async #request(options: RequestOptions) {
-    const socket = await this.#namespace.connect(runtimeApiPort);
+    const socket = await vi.waitFor(() => this.#namespace.connect(runtimeApiPort));
     const request = startRequest({ ...options, createConnection: () => socket });
     request.on('error', () => {});
     return request;
