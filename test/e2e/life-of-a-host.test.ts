@@ -15,9 +15,11 @@ beforeEach(async () => {
 afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
 async function hostWithSandbox(): Promise<RunningHost> {
-  const host = await startHost({ dataDir });
+  await using undo = new AsyncDisposableStack();
+  const host = undo.use(await startHost({ dataDir }));
   await host.hearth('deploy', probeDir);
   expect((await host.fetch('/fn/probe/count')).status).toBe(200);
+  undo.move();
   return host;
 }
 
