@@ -39,8 +39,10 @@ export class FunctionCallers {
     this.#path = path;
     this.server = newServer((request, response) => {
       const caller = this.#callers.get(request.socket);
-      if (caller) serve(caller, request, response);
-      else response.destroy();
+      if (!caller) return void response.destroy();
+      // Kept, it would be cut when the caller's invocation ends, just as its next one may use it.
+      response.shouldKeepAlive = false;
+      serve(caller, request, response);
     });
     const speakHttp = this.server.listeners('connection');
     this.server.removeAllListeners('connection');
