@@ -51,10 +51,17 @@ export interface ImageImporter {
   import(archive: Readable): Promise<Digest>;
 }
 
+export interface EnsuredImage {
+  readonly digest: Digest;
+  readonly built: boolean;
+}
+
 /** The base image of a runtime, made from what is on the machine when it is first needed. */
 export interface BaseImageBuilder {
   /** Idempotent; `built` is false when nothing had changed since the last time. Takes seconds. */
-  ensure(runtime: Runtime): Promise<{ readonly digest: Digest; readonly built: boolean }>;
+  ensure(runtime: Runtime): Promise<EnsuredImage>;
+  /** The same, but looks anew at the machine's programs: `ensure` keeps to what it saw first. */
+  refresh(runtime: Runtime): Promise<EnsuredImage>;
   /** The digest of one that was built. @throws HostError `unavailable` when there is none. */
   find(runtime: Runtime): Promise<Digest>;
 }

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
+import { runtimes } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
+import type { BaseImageBuilder } from '../domain/image.ts';
 import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
 import type { ImageGarbage } from '../domain/image-garbage.ts';
 import { parseImageReference, type ImageReference } from '../domain/image-reference.ts';
@@ -14,6 +16,7 @@ import { forHost, forSome } from './route-access.ts';
 export interface ImageRoutesOptions {
   readonly catalog: ImageCatalog;
   readonly garbage: ImageGarbage;
+  readonly bases: Pick<BaseImageBuilder, 'refresh'>;
 }
 
 const collectSchema = Type.Object(
@@ -28,6 +31,8 @@ const pushSchema = Type.Object(
   { additionalProperties: false },
 );
 
+const baseSchema = Type.Object({ runtime: Type.Enum(runtimes) }, { additionalProperties: false });
+
 type ByName = Static<typeof byNameSchema>;
 
 /** A transfer takes as long as the network needs; a day is a mistake. */
@@ -37,7 +42,10 @@ const transferLimitMs = 24 * 3_600_000;
 const progressEveryMs = 200;
 
 /** Images by name, `/v1/images…`. A transfer's answer is a line of JSON for each step, then one for the end. */
-export function imageRoutes(app: FastifyInstance, { catalog, garbage }: ImageRoutesOptions): void {
+export function imageRoutes(
+  app: FastifyInstance,
+  { catalog, garbage, bases }: ImageRoutesOptions,
+): void {
   acceptJson(app);
 
   app.get('/v1/images', { config: forSome('registry:pull') }, async ({ principal }) => ({
@@ -71,6 +79,12 @@ export function imageRoutes(app: FastifyInstance, { catalog, garbage }: ImageRou
     '/v1/images/collections',
     { config: forHost('admin'), schema: { body: collectSchema } },
     async ({ body: { dryRun } }) => await garbage.collect({ dryRun }),
+  );
+
+  app.post<{ Body: Static<typeof baseSchema> }>(
+    '/v1/images/bases',
+    { config: forHost('deploy'), schema: { body: baseSchema } },
+    async ({ body: { runtime } }) => ({ runtime, ...(await bases.refresh(runtime)) }),
   );
 
   // Both use the host's own credentials.

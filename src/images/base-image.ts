@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { HostError } from '../domain/errors.ts';
 import type { Runtime } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
-import type { BaseImageBuilder } from '../domain/image.ts';
+import type { BaseImageBuilder, EnsuredImage } from '../domain/image.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { ImageIndex } from './image-index.ts';
@@ -17,17 +17,12 @@ const baseImageName = (runtime: Runtime): string => `hearth/${runtime}`;
 /** By which a later start sees that nothing has changed. */
 const recipeLabel = 'dev.hearth.recipe';
 
-interface Ensured {
-  readonly digest: Digest;
-  readonly built: boolean;
-}
-
 /** Builds base images from the machine's own programs: no image registry is needed. */
 export class RecipeImageBuilder implements BaseImageBuilder {
   readonly #blobs: BlobStore;
   readonly #index: ImageIndex;
   readonly #options: BaseImageOptions;
-  readonly #flights = new SingleFlight<Runtime, Ensured>();
+  readonly #flights = new SingleFlight<Runtime, EnsuredImage>();
   /** A process keeps to what it found or built first, whatever is installed meanwhile. */
   readonly #ensured = new Map<Runtime, Digest>();
 
@@ -37,9 +32,12 @@ export class RecipeImageBuilder implements BaseImageBuilder {
     this.#options = options;
   }
 
-  async ensure(runtime: Runtime): Promise<Ensured> {
+  async ensure(runtime: Runtime): Promise<EnsuredImage> {
     const known = this.#ensured.get(runtime);
-    if (known) return { digest: known, built: false };
+    return known ? { digest: known, built: false } : await this.refresh(runtime);
+  }
+
+  async refresh(runtime: Runtime): Promise<EnsuredImage> {
     return await this.#flights.run(runtime, async () => {
       const ensured = await this.#ensure(runtime);
       this.#ensured.set(runtime, ensured.digest);
@@ -57,7 +55,7 @@ export class RecipeImageBuilder implements BaseImageBuilder {
     );
   }
 
-  async #ensure(runtime: Runtime): Promise<Ensured> {
+  async #ensure(runtime: Runtime): Promise<EnsuredImage> {
     const plan = await planBaseImage(runtime, this.#options);
     const key = await keyOf(plan);
     const existing = await this.#index.find(baseImageName(runtime));

@@ -80,6 +80,7 @@ export interface Registry {
   readonly uploads: BlobUploads;
   readonly catalog: ImageCatalog;
   readonly garbage: ImageGarbage;
+  readonly bases: BaseImageBuilder;
 }
 
 /** The images of one data folder. */
@@ -109,6 +110,7 @@ export function createImages(options: ImagesOptions): Images {
     return {
       repositories,
       uploads,
+      bases: baseImages,
       garbage: new GarbageCollector({
         dir,
         blobs,

@@ -217,6 +217,20 @@ describe('images', () => {
     expect(second.digest).not.toBe(first.digest);
   });
 
+  test('of a runtime stay what they are in a process, until they are to be looked at anew', async () => {
+    const changing = join(dir, 'runtime');
+    await cp(runtimeDir, changing, { recursive: true });
+    const { baseImages } = createImages({ dir, runtimeDir: changing, programs, registries });
+    const first = await baseImages.ensure('node24');
+    await writeFile(join(changing, 'node/bootstrap.mjs'), '// another');
+    expect(await baseImages.ensure('node24')).toEqual({ ...first, built: false });
+    const second = await baseImages.refresh('node24');
+    expect(second.built).toBe(true);
+    expect(second.digest).not.toBe(first.digest);
+    expect(await baseImages.refresh('node24')).toEqual({ ...second, built: false });
+    expect(await baseImages.ensure('node24')).toEqual({ ...second, built: false });
+  });
+
   test('of a function do not depend on order and times of its files', async () => {
     await images.baseImages.ensure('node24');
     const first = await images.packages.build(spec, await tarStream(files));

@@ -1,4 +1,6 @@
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
+import { runtimes, type Runtime } from '../../domain/function.ts';
+import type { EnsuredImage } from '../../domain/image.ts';
 import { formatBytes } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
 import { followTransfer } from '../image-transfer.ts';
@@ -15,7 +17,8 @@ const one = (name: string): string => `/v1/images/one?name=${encodeURIComponent(
 
 export function imageCommand(context: CommandContext): Command {
   const image = new Command('image').description('images on this host, and their way in and out');
-  for (const command of [ls, inspect, pull, push, rm, gc]) image.addCommand(command(context));
+  for (const command of [ls, inspect, buildBase, pull, push, rm, gc])
+    image.addCommand(command(context));
   return image;
 }
 
@@ -42,6 +45,23 @@ function inspect({ client, output }: CommandContext): Command {
     .argument('<name>')
     .option('--json', 'the same: the result is JSON anyway')
     .action(async (name: string) => output.json(await client.json(one(name))));
+}
+
+function buildBase({ client, output }: CommandContext): Command {
+  return new Command('build-base')
+    .description("build a runtime's base image anew, if the machine's programs have changed")
+    .addArgument(new Argument('[runtime]').choices(runtimes).default(runtimes[0]))
+    .option('--json', 'print the result as JSON')
+    .action(async (runtime: Runtime, { json }: JsonOption) => {
+      const built = await client.json<EnsuredImage>('/v1/images/bases', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ runtime }),
+      });
+      if (json) return output.json(built);
+      const what = built.built ? 'Built' : 'Nothing has changed in';
+      output.out(`${what} hearth/${runtime}\n  ${built.digest}`);
+    });
 }
 
 function pull(context: CommandContext): Command {
