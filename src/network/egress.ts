@@ -12,6 +12,7 @@ import { readDenial, type DenialLog } from './denial-log.ts';
 import { allowedBandwidth } from './egress-policy.ts';
 import { egressZone } from './dns/egress-zone.ts';
 import { privateZone } from './dns/private-zone.ts';
+import { QuestionBudget } from './dns/question-budget.ts';
 import type { OnRefused, Zone } from './dns/zone.ts';
 import {
   prepareNodeNetwork,
@@ -130,9 +131,11 @@ export class Egress implements Service {
       })),
     });
     const { directory } = this.#options;
+    const budget = new QuestionBudget();
     const zones = [
       privateZone({
         ...network,
+        budget,
         networks,
         directory,
         permit: (addresses, port, ttl) => connection.permit('private', addresses, [port], ttl),
@@ -140,6 +143,7 @@ export class Egress implements Service {
       }),
       egressZone({
         ...network,
+        budget,
         rules: egress,
         permit: (...what) => connection.permit('resolved', ...what),
         onRefused,

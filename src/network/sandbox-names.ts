@@ -38,7 +38,6 @@ export class SandboxNames {
       isOpen,
       onRefused: this.refusing(functionName),
       onFailed: (error) => logger.warn({ functionName, error }, 'A name could not be resolved.'),
-      now: () => performance.now(),
     });
     const [datagrams, listener] = await Promise.all([
       namespaces.datagramsIn(namespace, nameServerAddress),

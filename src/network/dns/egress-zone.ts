@@ -1,6 +1,7 @@
 import type { EgressRule } from '../../domain/network.ts';
 import type { IpFamily } from '../../lib/ip-range.ts';
 import { judgeName, type AllowedPort } from '../egress-policy.ts';
+import type { QuestionBudget } from './question-budget.ts';
 import type { Resolved, Resolver } from './resolver.ts';
 import { withAddresses, type OnRefused, type Zone } from './zone.ts';
 
@@ -17,12 +18,13 @@ export interface EgressZoneOptions {
     ports: readonly AllowedPort[],
     ttlSeconds: number,
   ) => void;
+  readonly budget: Pick<QuestionBudget, 'spend'>;
   readonly onRefused: OnRefused;
 }
 
 /** Names of the world that the function lists: only they are asked for, and lead where they may. */
 export function egressZone(options: EgressZoneOptions): Zone {
-  const { rules, resolver, families, isBlocked, permit, onRefused } = options;
+  const { rules, resolver, families, isBlocked, permit, budget, onRefused } = options;
 
   async function resolve(
     name: string,
@@ -30,6 +32,7 @@ export function egressZone(options: EgressZoneOptions): Zone {
     ports: readonly AllowedPort[],
   ): Promise<Resolved> {
     if (family === undefined || !families.includes(family)) return withAddresses([]);
+    budget.spend();
     const resolved = await resolver.resolve(name, family);
     const reachable = resolved.addresses.filter((address) => !isBlocked(address));
     if (reachable.length < resolved.addresses.length) onRefused(name, 'address');

@@ -6,6 +6,7 @@ import {
   RECURSION_DESIRED,
   type Question,
 } from 'dns-packet';
+import { HostError } from '../../domain/errors.ts';
 import type { IpFamily } from '../../lib/ip-range.ts';
 import type { Resolved } from './resolver.ts';
 import { notThere, type OnRefused, type Zone } from './zone.ts';
@@ -18,15 +19,13 @@ export interface NameServerOptions {
   readonly onRefused: OnRefused;
   /** It could not be found out; the function is told SERVFAIL. */
   readonly onFailed: (error: unknown) => void;
-  readonly now: () => number;
 }
 
 const codes = { none: 0, formatError: 1, failed: 2, notFound: 3, refused: 5 } as const;
 const familyOfType: Readonly<Record<string, IpFamily>> = { A: 4, AAAA: 6 };
 const namePattern = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 
-/** Of one sandbox. */
-const questionsPerSecond = 100;
+/** Of one sandbox at once. */
 const openQuestionsLimit = 64;
 
 /**
@@ -36,12 +35,9 @@ const openQuestionsLimit = 64;
 export class NameServer {
   readonly #options: NameServerOptions;
   #open = 0;
-  #tokens = questionsPerSecond;
-  #filledMs: number;
 
   constructor(options: NameServerOptions) {
     this.#options = options;
-    this.#filledMs = options.now();
   }
 
   /** The answer to one message; none to what is no question. Never rejects. */
@@ -49,11 +45,13 @@ export class NameServer {
     const query = parsedQuery(message);
     if (!query) return undefined;
     const { id, question } = query;
-    if (!this.#options.isOpen() || !this.#admit()) return reply(id, question, codes.refused);
+    const isAdmitted = this.#options.isOpen() && this.#open < openQuestionsLimit;
+    if (!isAdmitted) return reply(id, question, codes.refused);
     this.#open += 1;
     try {
       return await this.#resolve(id, question);
     } catch (error) {
+      if (isThrottled(error)) return reply(id, question, codes.refused);
       this.#options.onFailed(error);
       return reply(id, question, codes.failed);
     } finally {
@@ -79,18 +77,10 @@ export class NameServer {
     onRefused(name, 'name');
     return Promise.resolve(notThere);
   }
-
-  /** Some a second, and some at once. */
-  #admit(): boolean {
-    const nowMs = this.#options.now();
-    const gained = ((nowMs - this.#filledMs) / 1000) * questionsPerSecond;
-    this.#tokens = Math.min(questionsPerSecond, this.#tokens + gained);
-    this.#filledMs = nowMs;
-    if (this.#tokens < 1 || this.#open >= openQuestionsLimit) return false;
-    this.#tokens -= 1;
-    return true;
-  }
 }
+
+const isThrottled = (error: unknown): boolean =>
+  error instanceof HostError && error.code === 'throttled';
 
 function parsedQuery(message: Buffer): { id: number; question: Question } | undefined {
   try {

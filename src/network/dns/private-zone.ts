@@ -3,6 +3,7 @@ import type { NetworkDirectory, NetworkEndpoint } from '../../domain/private-net
 import { parseIpRange, type IpFamily } from '../../lib/ip-range.ts';
 import { callsAddress } from '../calls-door.ts';
 import type { AllowedPort } from '../egress-policy.ts';
+import type { QuestionBudget } from './question-budget.ts';
 import type { Resolved, Resolver } from './resolver.ts';
 import { notThere, withAddresses, type OnRefused, type Zone } from './zone.ts';
 
@@ -16,12 +17,14 @@ export interface PrivateZoneOptions {
   readonly isForbidden: (address: string) => boolean;
   /** Lets the sandbox connect there; called before it learns of the addresses. */
   readonly permit: (addresses: readonly string[], port: AllowedPort, ttlSeconds: number) => void;
+  readonly budget: Pick<QuestionBudget, 'spend'>;
   readonly onRefused: OnRefused;
 }
 
 /** `<name>.<network>.internal`: endpoints, which come first, and functions on the same network. */
 export function privateZone(options: PrivateZoneOptions): Zone {
-  const { networks, directory, resolver, families, isForbidden, permit, onRefused } = options;
+  const { networks, directory, resolver, families, isForbidden, permit, budget, onRefused } =
+    options;
 
   async function addressesOf(host: string, family: IpFamily): Promise<Resolved> {
     const address = parseIpRange(host);
@@ -35,6 +38,7 @@ export function privateZone(options: PrivateZoneOptions): Zone {
     family: IpFamily | undefined,
   ): Promise<Resolved> {
     if (family === undefined || !families.includes(family)) return withAddresses([]);
+    budget.spend();
     const resolved = await addressesOf(host, family);
     const reachable = resolved.addresses.filter((address) => !isForbidden(address));
     if (reachable.length < resolved.addresses.length) onRefused(name, 'address');

@@ -5,7 +5,8 @@ import type { Resolved } from './resolver.ts';
 export interface Zone {
   /**
    * Undefined: not one of its names. Without a family, only whether the name is there is asked.
-   * @throws HostError `unavailable` when it cannot be found out now.
+   * @throws HostError `unavailable` when it cannot be found out now, `throttled` when it is asked for
+   *   too much.
    */
   resolve(name: string, family: IpFamily | undefined): Promise<Resolved> | undefined;
 }
