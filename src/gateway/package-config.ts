@@ -14,6 +14,7 @@ export async function readPackageConfig(packageTar: Buffer): Promise<string> {
   try {
     for await (const entry of entries) {
       const { name, type, size } = entry.header;
+      if (!Number.isSafeInteger(size)) throw new Error('an entry has no size'); // it would be waited for
       if (type !== 'file' || name.replace(/^\.\//, '') !== 'hearth.json') {
         entry.resume();
         continue;

@@ -16,5 +16,13 @@ export interface TarReader {
 /** The library's streams behave like Node's; only their types are others. */
 export function readTar(): TarReader {
   const tar: unknown = extract();
-  return { sink: tar as Writable, entries: tar as AsyncIterable<TarEntry> };
+  return { sink: tar as Writable, entries: sized(tar as AsyncIterable<TarEntry>) };
+}
+
+/** An entry whose size is no number passes the library, which then waits for its content for ever. */
+async function* sized(entries: AsyncIterable<TarEntry>): AsyncGenerator<TarEntry> {
+  for await (const entry of entries) {
+    if (!Number.isSafeInteger(entry.header.size)) throw new Error('an entry has no size');
+    yield entry;
+  }
 }

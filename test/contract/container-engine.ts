@@ -138,7 +138,8 @@ export function containerEngineContract(
       const { container } = await started('eat memory');
       expect(await container.ended).toMatchObject({ outOfMemory: true });
       expect(container.stats()).toMatchObject({ oomKills: 1 });
-      expect(container.stats().memoryPeakBytes).toBeLessThanOrEqual(limits.memoryBytes);
+      const { memoryPeakBytes } = container.stats();
+      expect(memoryPeakBytes).toBeLessThan(1.01 * limits.memoryBytes); // who is killed gets a page or so
     });
 
     it('pauses and resumes it; what changes nothing is harmless', async () => {

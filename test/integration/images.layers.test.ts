@@ -248,6 +248,15 @@ describe('a hostile layer', () => {
     await expect(unpackLayer(source(tar, tar, ''), dir, limits)).rejects.toThrow(/over 10 entries/);
   });
 
+  test('with an entry whose size is no number is refused', async () => {
+    const tar = Buffer.from(await makeTar([{ name: 'file', content: 'content' }]));
+    tar[124] = 0xac; // neither digits nor a number in base 256
+    writeChecksum(tar, 0);
+    await expect(unpackLayer(source(tar, tar, ''), dir)).rejects.toMatchObject({
+      reason: 'image.broken_layer',
+    });
+  });
+
   test('with any byte of its headers changed does nothing outside its folder and never hangs', async () => {
     const items: TarItem[] = [
       { name: 'dir/', type: 'directory' },

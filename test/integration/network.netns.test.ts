@@ -118,7 +118,12 @@ async function startNode(
       if (open) network.open();
       return await enterNetwork(network);
     },
-    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+    [Symbol.asyncDispose]: async () => {
+      await resources.disposeAsync();
+      // A namespace goes some time after it was removed, and its link with it: the next node has the range.
+      const links = () => internet.inRouter('ip', '-o', 'link');
+      await vi.waitFor(() => expect(links()).not.toContain(`h${nodeId.slice(0, 6)}`));
+    },
   };
 }
 
