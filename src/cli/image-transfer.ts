@@ -1,6 +1,7 @@
 import { formatBytes } from '../lib/units.ts';
 import { ApiError } from './api-client.ts';
 import type { CommandContext } from './context.ts';
+import { jsonBody } from './json-body.ts';
 import { jsonLines } from './json-lines.ts';
 
 /** One line of the answer of a pull or a push. */
@@ -25,11 +26,7 @@ export async function followTransfer(
   path: string,
   body: object,
 ): Promise<string> {
-  const response = await client.request(path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
+  const response = await client.request(path, jsonBody(body));
   const bar = new ProgressLine();
   try {
     for await (const { progress, digest } of jsonLines<TransferLine>(response)) {

@@ -5,8 +5,8 @@ import { ApiError, type ErrorBody } from './api-client.ts';
 /** An answer that comes as lines of JSON, each as it comes. @throws ApiError when one says why not. */
 export async function* jsonLines<T extends object>(response: Response): AsyncGenerator<T> {
   for await (const line of createInterface(Readable.fromWeb(response.body as never))) {
-    const { error } = JSON.parse(line) as { readonly error?: ErrorBody };
-    if (error) throw new ApiError(response.status, error);
-    yield JSON.parse(line) as T;
+    const told = JSON.parse(line) as Awaited<T> & { readonly error?: ErrorBody };
+    if (told.error) throw new ApiError(response.status, told.error);
+    yield told;
   }
 }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { Type, type Static } from 'typebox';
 import { parseIpRange, type IpRange } from '../lib/ip-range.ts';
 import { parseBitRate } from '../lib/units.ts';
+import { givenVariables } from './given-variables.ts';
 
 /** Variables about the network of a node's sandboxes; lists are separated by commas. */
 export const networkVariables = {
@@ -80,12 +81,7 @@ export function readNetworkSettings(
       if (!server) problems.push(`HEARTH_DNS: "${text}" is not an address, nor [address]:port`);
       return server ? [server] : [];
     }),
-    variables: Object.fromEntries(
-      (Object.keys(networkVariables) as (keyof typeof networkVariables)[]).flatMap((name) => {
-        const text = environment[name] ?? '';
-        return text === '' ? [] : [[name, text]];
-      }),
-    ),
+    variables: givenVariables(environment, networkVariables),
   };
 }
 

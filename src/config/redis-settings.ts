@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { givenVariables } from './given-variables.ts';
 
 const url = '^(unix:/.+|rediss?://.+)$';
 
@@ -47,7 +48,6 @@ export function readRedisSettings(
   environment: Static<typeof schema>,
   problems: string[],
 ): RedisConfig {
-  const names = Object.keys(redisVariables) as (keyof typeof redisVariables)[];
   const address = (name: keyof typeof redisVariables): RedisAddress | undefined => {
     const text = environment[name];
     const parsed = text === undefined ? undefined : parseAddress(text);
@@ -57,12 +57,7 @@ export function readRedisSettings(
   return {
     durable: address('HEARTH_REDIS_DURABLE'),
     fast: address('HEARTH_REDIS_FAST'),
-    variables: Object.fromEntries(
-      names.flatMap((name) => {
-        const text = environment[name] ?? '';
-        return text === '' ? [] : [[name, text]];
-      }),
-    ),
+    variables: givenVariables(environment, redisVariables),
   };
 }
 

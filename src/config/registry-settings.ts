@@ -1,6 +1,8 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Type, type Static } from 'typebox';
+import { givenVariables } from './given-variables.ts';
+import { jsonObject } from './json-object.ts';
 
 /** Variables about image registries. */
 export const registryVariables = {
@@ -81,29 +83,13 @@ export function readRegistrySettings(
       pattern,
       keyFiles,
     })),
-    variables: Object.fromEntries(
-      (Object.keys(registryVariables) as (keyof typeof registryVariables)[]).flatMap((name) => {
-        const text = environment[name] ?? '';
-        return text === '' ? [] : [[name, text]];
-      }),
-    ),
+    variables: givenVariables(environment, registryVariables),
   };
 }
 
 /** Lists of texts by a name; undefined when it is not that. */
-function lists(
-  json: string,
-  isItem: (text: string) => boolean,
-): Readonly<Record<string, readonly string[]>> | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    const isList = (list: unknown) =>
-      Array.isArray(list) && list.every((item) => typeof item === 'string' && isItem(item));
-    return Object.values(value).every(isList)
-      ? (value as Readonly<Record<string, readonly string[]>>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+function lists(json: string, isItem: (text: string) => boolean) {
+  const isList = (list: unknown): boolean =>
+    Array.isArray(list) && list.every((item) => typeof item === 'string' && isItem(item));
+  return jsonObject<readonly string[]>(json, ([, list]) => isList(list));
 }

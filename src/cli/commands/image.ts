@@ -4,6 +4,7 @@ import type { EnsuredImage } from '../../domain/image.ts';
 import { formatBytes } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
 import { followTransfer } from '../image-transfer.ts';
+import { jsonBody } from '../json-body.ts';
 import { table } from '../output.ts';
 
 interface Image {
@@ -53,11 +54,7 @@ function buildBase({ client, output }: CommandContext): Command {
     .addArgument(new Argument('[runtime]').choices(runtimes).default(runtimes[0]))
     .option('--json', 'print the result as JSON')
     .action(async (runtime: Runtime, { json }: JsonOption) => {
-      const built = await client.json<EnsuredImage>('/v1/images/bases', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ runtime }),
-      });
+      const built = await client.json<EnsuredImage>('/v1/images/bases', jsonBody({ runtime }));
       if (json) return output.json(built);
       const what = built.built ? 'Built' : 'Nothing has changed in';
       output.out(`${what} hearth/${runtime}\n  ${built.digest}`);
@@ -114,11 +111,7 @@ function gc({ client, output }: CommandContext): Command {
     .option('--dry-run', 'only tell what would go')
     .option('--json', 'print the result as JSON')
     .action(async ({ dryRun = false, json }: JsonOption & { readonly dryRun?: boolean }) => {
-      const garbage = await client.json<Garbage>('/v1/images/collections', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ dryRun }),
-      });
+      const garbage = await client.json<Garbage>('/v1/images/collections', jsonBody({ dryRun }));
       if (json) return output.json(garbage);
       const { names, blobs, layers, freedBytes } = garbage;
       for (const name of names) output.out(name);

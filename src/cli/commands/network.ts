@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { CommandContext, JsonOption } from '../context.ts';
 import { jsonBody } from '../json-body.ts';
 import { table } from '../output.ts';
+import { adderTo, tellerOn } from '../subcommands.ts';
 
 interface EndpointView {
   readonly name: string;
@@ -25,14 +26,8 @@ const pathOf = (name: string): string => `/v1/networks/${encodeURIComponent(name
 
 export function networkCommand({ client, output }: CommandContext): Command {
   const root = new Command('network').description('let functions reach private places by name');
-  const add = (name: string, description: string) =>
-    root
-      .command(name)
-      .description(description)
-      .option('--json', 'print the result as JSON')
-      .exitOverride();
-  const tell = ({ json }: JsonOption, sentence: string, result: object) =>
-    json ? output.json(result) : output.out(sentence);
+  const add = adderTo(root);
+  const tell = tellerOn(output);
 
   add('create', 'make a private network')
     .argument('<name>')

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { CommandContext, JsonOption } from '../context.ts';
+import { jsonBody } from '../json-body.ts';
 import { table } from '../output.ts';
 
 interface QueueState {
@@ -105,7 +106,7 @@ function redriveCommand({ client, output }: CommandContext): Command {
       const body = { ids: id, reason, limit };
       const answer = await client.json<{ redriven: number }>(
         `${pathOf(name)}/redrive`,
-        posted(body),
+        jsonBody(body),
       );
       output.note(`${answer.redriven} dead letters are queued again`);
     });
@@ -124,7 +125,7 @@ function purgeCommand({ client, output }: CommandContext): Command {
         const body = { what, ids: id, reason };
         const { purged } = await client.json<{ purged: number }>(
           `${pathOf(name)}/purge`,
-          posted(body),
+          jsonBody(body),
         );
         output.note(deadLetters ? `${purged} dead letters forgotten` : `${purged} cancelled`);
       },
@@ -132,12 +133,6 @@ function purgeCommand({ client, output }: CommandContext): Command {
 }
 
 const pathOf = (name: string): string => `/v1/queues/${encodeURIComponent(name)}`;
-
-const posted = (body: object): RequestInit => ({
-  method: 'POST',
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify(body),
-});
 
 function wholeNumber(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Use a whole number from 1.');

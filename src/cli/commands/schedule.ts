@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { CommandContext, JsonOption } from '../context.ts';
 import { table } from '../output.ts';
+import { adderTo } from '../subcommands.ts';
 
 interface ScheduleList {
   readonly schedules: readonly {
@@ -29,12 +30,7 @@ const pathOf = (functionName: string, schedule: string, what: string): string =>
 
 export function scheduleCommand({ client, output }: CommandContext): Command {
   const root = new Command('schedule').description('see and steer what runs on a schedule');
-  const add = (name: string, description: string) =>
-    root
-      .command(name)
-      .description(description)
-      .option('--json', 'print the result as JSON')
-      .exitOverride();
+  const add = adderTo(root);
   const one = (name: string, description: string) =>
     add(name, description).argument('<function>').argument('<schedule>', 'its name: cron-1 …');
 

@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { HostError } from '../../domain/errors.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
+import { jsonBody } from '../json-body.ts';
 import { table } from '../output.ts';
 
 interface SecretView {
@@ -33,11 +34,10 @@ function setCommand({ client, output }: CommandContext): Command {
         output.note('Write the value, then Ctrl-D. It is shown as you type.');
       const value = (await text(process.stdin)).replace(/\r?\n$/, '');
       if (value === '') throw emptyValue();
-      const view = await client.json<SecretView>(pathOf(name), {
-        method: 'PUT',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ value, functions }),
-      });
+      const view = await client.json<SecretView>(
+        pathOf(name),
+        jsonBody({ value, functions }, 'PUT'),
+      );
       if (json) output.json(view);
       else output.out(`Set ${name}`);
     });

@@ -6,8 +6,10 @@ import { Command } from 'commander';
 import type { CopyProgress } from '../../domain/volume.ts';
 import { formatBytes } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
+import { jsonBody } from '../json-body.ts';
 import { jsonLines } from '../json-lines.ts';
 import { table } from '../output.ts';
+import { adderTo, tellerOn } from '../subcommands.ts';
 
 interface VolumeView {
   readonly name: string;
@@ -32,23 +34,11 @@ const pathOf = (name: string): string => `/v1/volumes/${encodeURIComponent(name)
 export function volumeCommand(context: CommandContext): Command {
   const { client, output } = context;
   const root = new Command('volume').description('keep data that outlives containers');
-  const add = (name: string, description: string) =>
-    root
-      .command(name)
-      .description(description)
-      .option('--json', 'print the result as JSON')
-      .exitOverride();
-  const send = (path: string, method: string, body?: unknown) =>
-    client.request(path, {
-      method,
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    });
+  const add = adderTo(root);
+  const tell = tellerOn(output);
   /** Waits for what copies a whole volume, and says every second how far that is. */
   const copying = async (path: string, body: object, what: string) => {
-    const headers = { 'content-type': 'application/json', accept: 'application/x-ndjson' };
-    const init = { method: 'POST', headers, body: JSON.stringify(body) };
+    const init = jsonBody(body, 'POST', { accept: 'application/x-ndjson' });
     let so = '';
     const timer = setInterval(() => output.note(`${what}${so}`), 1000);
     try {
@@ -60,9 +50,6 @@ export function volumeCommand(context: CommandContext): Command {
       clearInterval(timer);
     }
   };
-  /** What was done: as a sentence, or as JSON. */
-  const tell = ({ json }: JsonOption, sentence: string, result: object) =>
-    json ? output.json(result) : output.out(sentence);
 
   add('create', 'make a volume')
     .argument('<name>')
@@ -72,7 +59,7 @@ export function volumeCommand(context: CommandContext): Command {
     .action(async (name: string, options: CreateOptions) => {
       const { size, driver, noexec = false } = options;
       const body = { name, driver, noexec, ...(size === undefined ? {} : { size }) };
-      const created = (await (await send('/v1/volumes', 'POST', body)).json()) as object;
+      const created = await client.json<object>('/v1/volumes', jsonBody(body));
       tell(options, `Created ${name}`, created);
     });
 
@@ -96,7 +83,8 @@ export function volumeCommand(context: CommandContext): Command {
     .argument('<name>')
     .option('--force', 'also while functions use it')
     .action(async (name: string, options: JsonOption & { readonly force?: boolean }) => {
-      await send(`${pathOf(name)}${options.force ? '?force=true' : ''}`, 'DELETE');
+      const query = options.force ? '?force=true' : '';
+      await client.request(`${pathOf(name)}${query}`, { method: 'DELETE' });
       tell(options, `Removed ${name}`, { removed: name });
     });
 
@@ -108,7 +96,8 @@ export function volumeCommand(context: CommandContext): Command {
       async (name: string, given: string | undefined, options: JsonOption & { rm?: boolean }) => {
         const snapshot = given ?? new Date().toISOString().slice(0, 19).replaceAll(/\D/g, '');
         if (options.rm) {
-          await send(`${pathOf(name)}/snapshots/${encodeURIComponent(snapshot)}`, 'DELETE');
+          const path = `${pathOf(name)}/snapshots/${encodeURIComponent(snapshot)}`;
+          await client.request(path, { method: 'DELETE' });
           return tell(options, `Removed snapshot ${snapshot} of ${name}`, { removed: snapshot });
         }
         await copying(`${pathOf(name)}/snapshots`, { name: snapshot }, `keeping ${name}`);
@@ -128,7 +117,7 @@ export function volumeCommand(context: CommandContext): Command {
     .argument('<name>')
     .argument('[file]', 'stdout by default')
     .action(async (name: string, file: string | undefined, options: JsonOption) => {
-      const { body } = await send(`${pathOf(name)}/archive`, 'GET');
+      const { body } = await client.request(`${pathOf(name)}/archive`);
       const target = file === undefined ? process.stdout : createWriteStream(file);
       await pipeline(counted(body!, `exported from ${name}`, context), target);
       if (file !== undefined) tell(options, `Exported ${name} to ${file}`, { volume: name, file });

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { DestinationSettings } from '../../domain/async-settings.ts';
 import { isName } from '../../domain/ids.ts';
 import type { Problems } from './problems.ts';
-import { queueNamePattern, queuePrefixPattern, readQueuePrefix } from './queue-trigger.ts';
+import { queueNamePattern, queuePlaceKeys, readQueuePrefix } from './queue-trigger.ts';
 import { strict } from './strict.ts';
 
 /** One of `function`, `webhook` and `queue`; the rest belongs to one of these. */
@@ -23,18 +23,7 @@ export const destinationSchema = Type.Object(
         description: 'Or a BullMQ queue to which both are added, as a job.',
       }),
     ),
-    prefix: Type.Optional(
-      Type.String({
-        default: 'bull',
-        pattern: queuePrefixPattern,
-        description: 'The `prefix` of that queue.',
-      }),
-    ),
-    connection: Type.Optional(
-      Type.String({
-        description: "Which of HEARTH_QUEUES; the host's own durable Redis when absent.",
-      }),
-    ),
+    ...queuePlaceKeys,
   },
   strict,
 );

@@ -4,7 +4,22 @@ import type { Problems } from './problems.ts';
 import { strict } from './strict.ts';
 
 export const queueNamePattern = '^[A-Za-z0-9._-]{1,100}$';
-export const queuePrefixPattern = '^[A-Za-z0-9._{}-]{1,100}$';
+
+/** Where a queue is. */
+export const queuePlaceKeys = {
+  prefix: Type.Optional(
+    Type.String({
+      default: 'bull',
+      pattern: '^[A-Za-z0-9._{}-]{1,100}$',
+      description: "The `prefix` of the application's queue.",
+    }),
+  ),
+  connection: Type.Optional(
+    Type.String({
+      description: "Which of HEARTH_QUEUES; the host's own durable Redis when absent.",
+    }),
+  ),
+};
 
 export const queueTriggersSchema = Type.Array(
   Type.Object(
@@ -29,18 +44,7 @@ export const queueTriggersSchema = Type.Array(
           description: 'Invocations for this queue at a time on a node.',
         }),
       ),
-      prefix: Type.Optional(
-        Type.String({
-          default: 'bull',
-          pattern: queuePrefixPattern,
-          description: "The `prefix` of the application's queue.",
-        }),
-      ),
-      connection: Type.Optional(
-        Type.String({
-          description: "Which of HEARTH_QUEUES; the host's own durable Redis when absent.",
-        }),
-      ),
+      ...queuePlaceKeys,
     },
     strict,
   ),
