@@ -12,7 +12,7 @@ const libraryHomes = {
   koffi: 'linux',
   esbuild: 'cli',
   commander: 'cli',
-  'tar-stream': '(images|cli|gateway)',
+  'tar-stream': '(lib|images|cli)',
   'dns-packet': 'network',
   jose: 'security',
   pino: 'telemetry',

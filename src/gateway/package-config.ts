@@ -1,5 +1,5 @@
-import { extract } from 'tar-stream';
 import { HostError } from '../domain/errors.ts';
+import { readTar } from '../lib/tar-entries.ts';
 
 /** A `hearth.json` is a page of text; one beyond this is a mistake or an attack. */
 const configLimitBytes = 64 * 1024;
@@ -9,19 +9,18 @@ const configLimitBytes = 64 * 1024;
  * @throws HostError `invalid` when it has none or is not a tar; `too_large`.
  */
 export async function readPackageConfig(packageTar: Buffer): Promise<string> {
-  const entries = extract();
-  entries.end(packageTar);
+  const { sink, entries } = readTar();
+  sink.end(packageTar);
   try {
     for await (const entry of entries) {
       const { name, type, size } = entry.header;
-      if (!Number.isSafeInteger(size)) throw new Error('an entry has no size'); // it would be waited for
       if (type !== 'file' || name.replace(/^\.\//, '') !== 'hearth.json') {
         entry.resume();
         continue;
       }
       if (size > configLimitBytes) throw configTooLarge(size);
       const chunks: Buffer[] = [];
-      for await (const chunk of entry) chunks.push(chunk as Buffer);
+      for await (const chunk of entry) chunks.push(chunk);
       return Buffer.concat(chunks).toString();
     }
   } catch (cause) {

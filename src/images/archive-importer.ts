@@ -8,7 +8,7 @@ import type { ImageImporter } from '../domain/image.ts';
 import type { BlobStore, StoredBlob } from './blob-store.ts';
 import { mediaTypes, readImage, type Descriptor } from './manifest.ts';
 import { chooseManifest, isIndex } from './platform.ts';
-import { readTar, type TarEntry } from './tar-entries.ts';
+import { readTar, type TarEntry } from '../lib/tar-entries.ts';
 import { parseTarPath } from './tar-path.ts';
 
 const entryLimit = 2000;

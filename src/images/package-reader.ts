@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { HostError } from '../domain/errors.ts';
 import { packageLimitBytes } from '../domain/limits.ts';
 import type { LayerEntry } from './layer-tar.ts';
-import { readTar, type TarEntry } from './tar-entries.ts';
+import { readTar, type TarEntry } from '../lib/tar-entries.ts';
 import { parseTarPath, unsafe } from './tar-path.ts';
 
 const entryLimit = 20_000;

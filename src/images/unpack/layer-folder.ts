@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join, posix } from 'node:path';
-import type { TarEntry } from '../tar-entries.ts';
+import type { TarEntry } from '../../lib/tar-entries.ts';
 import { parseTarPath, unsafe } from '../tar-path.ts';
 
 /** What of lower layers a layer hides; paths as they are in the layer. */

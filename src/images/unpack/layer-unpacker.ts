@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { HostError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/ids.ts';
-import { readTar } from '../tar-entries.ts';
+import { readTar } from '../../lib/tar-entries.ts';
 import { LayerFolder, type LayerMarks } from './layer-folder.ts';
 
 export interface LayerSource {
