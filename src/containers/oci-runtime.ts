@@ -74,27 +74,19 @@ interface Dialect {
   readonly runArgs: readonly string[];
 }
 
+const ofThisKernel = { channelDescriptor: 3, remountsRoot: true, hasOwnKernel: false } as const;
+
 const dialects: Readonly<Record<string, Dialect>> = {
   crun: {
     globalArgs: ['--cgroup-manager=disabled'],
     runArgs: ['--preserve-fds=1'],
-    traits: {
-      needsCgroupsPath: false,
-      channelDescriptor: 3,
-      remountsRoot: true,
-      hasOwnKernel: false,
-    },
+    traits: { ...ofThisKernel, needsCgroupsPath: false },
   },
   runc: {
     globalArgs: [],
     // Keeps the state on exit, or it would remove the cgroup before its counters are read.
     runArgs: ['--keep', '--preserve-fds=1'],
-    traits: {
-      needsCgroupsPath: true,
-      channelDescriptor: 3,
-      remountsRoot: true,
-      hasOwnKernel: false,
-    },
+    traits: { ...ofThisKernel, needsCgroupsPath: true },
   },
   runsc: {
     // Only loopback, which is gVisor's own: its way to a network of the host's needs more rights

@@ -29,6 +29,9 @@ export const logLimitBytes = 1 * mib;
 /** An uploaded function package, unpacked or not. */
 export const packageLimitBytes = 50 * mib;
 
+/** For one image on its way to or from a registry, the largest over a slow line. */
+export const imageTransferLimitMs = 30 * 60_000;
+
 /** An image of the user's own, as an archive. */
 export const imageLimitBytes = 10 * 1024 * mib;
 

@@ -8,3 +8,11 @@ export interface PreparedVersion {
   readonly spec: FunctionSpec;
   readonly image: PreparedImage;
 }
+
+/** A version that was just built, and that nobody calls yet. */
+export interface BuiltVersion {
+  readonly functionName: string;
+  readonly number: number;
+  readonly digest: Digest;
+  readonly runtime: FunctionSpec['runtime'];
+}

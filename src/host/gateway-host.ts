@@ -1,5 +1,6 @@
 import type { HostConfig } from '../config/host-config.ts';
 import type { FunctionRecord } from '../domain/function.ts';
+import { imageTransferLimitMs } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkRecord } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
@@ -36,9 +37,6 @@ import { imageFolders, imagesOf } from './images.ts';
 import { redisOf } from './redis.ts';
 import { gatewaySecurity } from './security.ts';
 import { tracesOf } from './traces.ts';
-
-/** The largest image over a slow line; past it something is broken. */
-const publishLimitMs = 30 * 60_000;
 
 /** A gateway: the HTTP face. `address` is known once it has started. */
 export async function createGatewayHost(
@@ -87,7 +85,7 @@ export async function createGatewayHost(
       functions,
       packages: images.packages,
       images: images.provider,
-      publish: (version) => images.publish(version, AbortSignal.timeout(publishLimitMs)),
+      publish: (version) => images.publish(version, AbortSignal.timeout(imageTransferLimitMs)),
       secrets,
       admit: (spec) => {
         checkEgress(spec.network, config.network);

@@ -9,6 +9,7 @@ import type { BlobStore } from './blob-store.ts';
 import type { ImageIndex } from './image-index.ts';
 import { layerTar } from './layer-tar.ts';
 import { mediaTypes, readImage, writeImage, type Descriptor } from './manifest.ts';
+import { architecture } from './platform.ts';
 import { planBaseImage, type BaseImageOptions, type BaseImagePlan } from './recipe.ts';
 
 /** What a runtime's base image is called in the index. */
@@ -74,7 +75,7 @@ export class RecipeImageBuilder implements BaseImageBuilder {
       descriptors.push({ mediaType: mediaTypes.layer, digest, size: sizeBytes });
     }
     const config = {
-      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      architecture,
       os: 'linux',
       config: {
         User: '1000:1000',

@@ -3,13 +3,11 @@ import { isDigest, type Digest } from '../domain/ids.ts';
 import type { ImageResolver } from '../domain/image.ts';
 import type { ImageCatalog } from '../domain/image-catalog.ts';
 import { parseImageReference } from '../domain/image-reference.ts';
+import { imageTransferLimitMs } from '../domain/limits.ts';
 import type { BlobStore } from './blob-store.ts';
 import { readImage } from './manifest.ts';
 import { manifestLimitBytes, parseManifest } from './manifest-content.ts';
 import { chooseManifest } from './platform.ts';
-
-/** The largest image over a slow line; past it something is broken. */
-const pullLimitMs = 30 * 60_000;
 
 export interface ImageSourcesOptions {
   readonly blobs: BlobStore;
@@ -42,7 +40,7 @@ export class ImageSources implements ImageResolver {
 
   async #find(reference: string): Promise<Digest> {
     if (!isDigest(reference)) {
-      const transfer = { signal: AbortSignal.timeout(pullLimitMs) };
+      const transfer = { signal: AbortSignal.timeout(imageTransferLimitMs) };
       return await this.#options.catalog.pull(parseImageReference(reference), transfer);
     }
     if (!(await this.#blobs.has(reference))) throw notStored(reference);

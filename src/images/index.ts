@@ -9,6 +9,7 @@ import type { ImageCatalog } from '../domain/image-catalog.ts';
 import type { ImageGarbage } from '../domain/image-garbage.ts';
 import type { BlobUploads, ImageRepositories, PublishedRepository } from '../domain/registry.ts';
 import { imageLimitBytes } from '../domain/limits.ts';
+import type { BuiltVersion } from '../domain/version.ts';
 import { ArchiveImporter } from './archive-importer.ts';
 import { RecipeImageBuilder } from './base-image.ts';
 import { BlobStore } from './blob-store.ts';
@@ -25,7 +26,7 @@ import { ImageStore } from './image-store.ts';
 import { LayerStore } from './layer-store.ts';
 import { OriginImages } from './origin-images.ts';
 import { LayeredPackageBuilder } from './package-builder.ts';
-import { publishVersion, type PublishedVersion } from './publish-version.ts';
+import { publishVersion } from './publish-version.ts';
 import type { BaseImageOptions } from './recipe.ts';
 import { isReserved, PublishedRepositories } from './registry/published.ts';
 import { RepositoryStore } from './registry/repository-store.ts';
@@ -67,7 +68,7 @@ export interface Images {
   /** The same for a worker, which may have another disk than the gateway. */
   readonly node: Pick<OriginImages, 'prepare' | 'prepareBase'>;
   /** Pushes a version, and the base image under it, to the other registry, where there is one. */
-  publish(version: PublishedVersion, signal: AbortSignal): Promise<void>;
+  publish(version: BuiltVersion, signal: AbortSignal): Promise<void>;
   readonly packages: PackageBuilder;
   readonly archives: ImageImporter;
   readonly baseImages: BaseImageBuilder;

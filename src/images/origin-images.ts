@@ -3,13 +3,11 @@ import type { Runtime } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { ImageTransfer } from '../domain/image-catalog.ts';
 import type { BaseImageBuilder, ImageProvider, PreparedImage } from '../domain/image.ts';
+import { imageTransferLimitMs } from '../domain/limits.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { RemoteImages } from './client/remote-images.ts';
 import type { ImageOrigin } from './image-origin.ts';
-
-/** The largest image over a slow line; past it something is broken. */
-const pullLimitMs = 30 * 60_000;
 
 export interface OriginImagesOptions {
   readonly blobs: BlobStore;
@@ -49,7 +47,7 @@ export class OriginImages implements ImageProvider {
   }
 }
 
-const transfer = (): ImageTransfer => ({ signal: AbortSignal.timeout(pullLimitMs) });
+const transfer = (): ImageTransfer => ({ signal: AbortSignal.timeout(imageTransferLimitMs) });
 
 const noOrigin = (digest: Digest): HostError =>
   new HostError(

@@ -8,7 +8,7 @@ const indexTypes = new Set([
 ]);
 
 interface ListedManifest extends Descriptor {
-  readonly platform?: { readonly os?: string; readonly architecture?: string };
+  readonly platform?: { readonly os?: string; readonly architecture?: string } | undefined;
 }
 
 export function isIndex({ mediaType }: Descriptor): boolean {
@@ -16,7 +16,10 @@ export function isIndex({ mediaType }: Descriptor): boolean {
 }
 
 /** This machine's architecture as images name it. */
-const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+export const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+
+export const isForThisMachine = ({ platform }: Pick<ListedManifest, 'platform'>): boolean =>
+  platform?.os === 'linux' && platform.architecture === architecture;
 
 /**
  * Of what an index lists, the manifest for this machine; one that names no platform will do.
@@ -29,9 +32,7 @@ export function chooseManifest(index: unknown): Descriptor {
     (one): one is ListedManifest => typeof one.digest === 'string' && isDigest(one.digest),
   );
   const chosen =
-    usable.find(
-      ({ platform }) => platform?.os === 'linux' && platform.architecture === architecture,
-    ) ?? usable.find(({ platform }) => platform === undefined);
+    usable.find(isForThisMachine) ?? usable.find(({ platform }) => platform === undefined);
   if (chosen) return chosen;
   throw new HostError(
     'invalid',

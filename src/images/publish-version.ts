@@ -1,15 +1,7 @@
-import type { FunctionSpec } from '../domain/function.ts';
-import type { Digest } from '../domain/ids.ts';
 import type { BaseImageBuilder } from '../domain/image.ts';
+import type { BuiltVersion } from '../domain/version.ts';
 import type { RemoteImages } from './client/remote-images.ts';
 import type { ImageOrigin } from './image-origin.ts';
-
-export interface PublishedVersion {
-  readonly functionName: string;
-  readonly number: number;
-  readonly digest: Digest;
-  readonly runtime: FunctionSpec['runtime'];
-}
 
 export interface PublishOptions {
   readonly target: ImageOrigin;
@@ -20,7 +12,7 @@ export interface PublishOptions {
 /** To the tags `<function>-<number>` and, for the stems of nodes, `base-<runtime>`. Idempotent. */
 export async function publishVersion(
   { target, remote, bases }: PublishOptions,
-  { functionName, number, digest, runtime }: PublishedVersion,
+  { functionName, number, digest, runtime }: BuiltVersion,
   signal: AbortSignal,
 ): Promise<void> {
   const tag = `${functionName}-${number}`;

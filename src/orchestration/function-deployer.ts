@@ -8,9 +8,9 @@ import {
   type FunctionSpec,
   type FunctionStore,
 } from '../domain/function.ts';
-import type { Digest } from '../domain/ids.ts';
 import type { ImageProvider, PackageBuilder } from '../domain/image.ts';
 import { missingSecrets, secretsNeeded, type SecretSource } from '../domain/secret.ts';
+import type { BuiltVersion } from '../domain/version.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import { nextRecord } from './next-record.ts';
 import { rolledBack, withAlias, withTraffic } from './traffic-changes.ts';
@@ -18,20 +18,13 @@ import { rolledBack, withAlias, withTraffic } from './traffic-changes.ts';
 /** An unpack of the largest image on a slow disk; past it something is broken. */
 const prepareLimitMs = 10 * 60_000;
 
-interface NewlyBuilt {
-  readonly functionName: string;
-  readonly number: number;
-  readonly digest: Digest;
-  readonly runtime: FunctionSpec['runtime'];
-}
-
 export interface FunctionDeployerOptions {
   readonly functions: FunctionStore;
   readonly packages: PackageBuilder;
   /** Unpacks it before any traffic comes to it. */
   readonly images: Pick<ImageProvider, 'prepare'>;
   /** Takes a new version to where nodes pull it from, before any traffic comes to it; default: nowhere. */
-  readonly publish?: (version: NewlyBuilt) => Promise<void>;
+  readonly publish?: (version: BuiltVersion) => Promise<void>;
   readonly secrets: SecretSource;
   /** Throws HostError `invalid` for what cannot work on this installation; default: nothing. */
   readonly admit?: (spec: FunctionSpec) => void;

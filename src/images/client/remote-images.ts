@@ -14,6 +14,7 @@ import {
   type ManifestContent,
 } from '../manifest-content.ts';
 import type { RecentUse } from '../gc/recent-use.ts';
+import { architecture, isForThisMachine } from '../platform.ts';
 import { downloadBlob, type OpenBlob, type WantedBlob } from './blob-download.ts';
 import type { RegistryClient } from './registry-client.ts';
 import {
@@ -40,9 +41,6 @@ export interface RemoteImagesOptions {
   readonly recent: RecentUse;
   readonly mirrors: Mirrors;
 }
-
-/** This machine's architecture as images name it. */
-const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
 
 /** Images between the content store and registries. */
 export class RemoteImages {
@@ -146,9 +144,7 @@ export class RemoteImages {
   }
 
   #choose(reference: RemoteReference, children: readonly IndexChild[]): IndexChild {
-    const found = children.find(
-      ({ platform }) => platform?.os === 'linux' && platform.architecture === architecture,
-    );
+    const found = children.find(isForThisMachine);
     if (found) return found;
     throw new HostError(
       'invalid',
