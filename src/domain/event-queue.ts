@@ -95,7 +95,10 @@ export interface AttemptRunner {
   run(attempt: Attempt): Promise<AttemptResult>;
 }
 
+/** How it ended that someone outside was told. */
+export type Telling = Omit<AttemptResult, 'timings'>;
+
 /** Tells someone outside, once. Never rejects. A HostError `unavailable` says: try again, unspent. */
 export interface DestinationSender<Destination extends OutsideDestination> {
-  send(destination: Destination, attempt: Attempt): Promise<AttemptResult>;
+  send(destination: Destination, attempt: Attempt): Promise<Telling>;
 }

@@ -1,47 +1,29 @@
 import { Queue, type ConnectionOptions } from 'bullmq';
-import type { RedisOptions } from 'ioredis';
 import type { QueueDestination } from '../domain/async-settings.ts';
 import { HostError } from '../domain/errors.ts';
-import type { Attempt, AttemptResult, DestinationSender } from '../domain/event-queue.ts';
+import type { Attempt, DestinationSender, Telling } from '../domain/event-queue.ts';
 import { redisUnavailable } from '../lib/redis-connection.ts';
-
-export interface QueueSenderOptions {
-  /** The host's own Redis, where applications may have queues too. */
-  readonly redis: RedisOptions;
-  /** URLs of others, by the names that the operator gave them. */
-  readonly connections: ReadonlyMap<string, string>;
-}
+import { redisNamed, type NamedRedis } from './named-redis.ts';
 
 /** A Redis that is away is tried again with the attempt, not by the connection. */
 const connectTimeoutMs = 5_000;
 
 /** Adds what is told to queues of applications, as a job with the id of the telling: once. */
 export class QueueSender implements DestinationSender<QueueDestination> {
-  readonly #options: QueueSenderOptions;
+  readonly #redis: NamedRedis;
 
-  constructor(options: QueueSenderOptions) {
-    this.#options = options;
+  constructor(redis: NamedRedis) {
+    this.#redis = redis;
   }
 
-  async send(destination: QueueDestination, { id, body }: Attempt): Promise<AttemptResult> {
-    const startedMs = performance.now();
-    const outcome = await this.#add(destination, id, body);
-    const timings = { run: performance.now() - startedMs };
-    if (outcome) return { outcome, timings };
-    const response = { status: 202, headers: [], body: new Uint8Array(0) };
-    return { outcome: { kind: 'ok' }, timings, response };
-  }
-
-  async #add(
+  async send(
     { queue: name, prefix, connection }: QueueDestination,
-    jobId: string,
-    body: Uint8Array,
-  ): Promise<HostError | undefined> {
-    const { redis: own, connections } = this.#options;
-    const url = connection === undefined ? undefined : connections.get(connection);
-    if (connection !== undefined && url === undefined) return unknownConnection(connection);
+    { id, body }: Attempt,
+  ): Promise<Telling> {
+    const redis = redisNamed(connection, this.#redis);
+    if (!redis) return { outcome: unknownConnection(connection) };
     const reached = {
-      ...(url === undefined ? own : { url }),
+      ...redis,
       connectTimeout: connectTimeoutMs,
       maxRetriesPerRequest: 0,
       retryStrategy: () => null,
@@ -49,17 +31,19 @@ export class QueueSender implements DestinationSender<QueueDestination> {
     const queue = new Queue(name, { connection: reached, prefix });
     queue.on('error', () => {}); // told by what was asked for
     try {
-      await queue.add('invocation', JSON.parse(Buffer.from(body).toString()), { jobId });
-      return undefined;
+      await queue.add('invocation', JSON.parse(Buffer.from(body).toString()), { jobId: id });
+      return { outcome: { kind: 'ok' }, response: accepted };
     } catch (error) {
-      return redisUnavailable(error);
+      return { outcome: redisUnavailable(error) };
     } finally {
       await queue.close().catch(() => {}); // it was not open
     }
   }
 }
 
-const unknownConnection = (name: string): HostError =>
+const accepted = { status: 202, headers: [], body: new Uint8Array(0) };
+
+const unknownConnection = (name = ''): HostError =>
   new HostError(
     'invalid',
     'queue.unknown_connection',

@@ -9,6 +9,7 @@ import { failureOf } from './attempt-failure-policy.ts';
 import { Batcher } from './batcher.ts';
 import { lockMs } from './event-queue-connection.ts';
 import { reconnectDelayMs } from './lane.ts';
+import type { RedisUrl } from './named-redis.ts';
 import { jobResults, queueEvent, type JobResult, type QueueJob } from './queue-event-policy.ts';
 
 /** A job waits so long for others to share its invocation. */
@@ -21,10 +22,6 @@ const noRoomPauseMs = 1_000;
 const maxStalledCount = 20;
 
 const closeLimitMs = 2_000;
-
-export interface RedisUrl {
-  readonly url: string;
-}
 
 export interface QueueTriggerWorkerOptions {
   readonly functionName: string;

@@ -1,21 +1,17 @@
-import type { RedisOptions } from 'ioredis';
 import type { AttemptRunner } from '../domain/event-queue.ts';
 import { liveVersion, type FunctionStore } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { QueueTrigger } from '../domain/queue-trigger.ts';
 import type { Service } from '../domain/service.ts';
 import { Repeating } from '../lib/repeating.ts';
+import { redisNamed, type NamedRedis } from './named-redis.ts';
 import { QueueTriggerWorker } from './queue-trigger-worker.ts';
 
 const lookIntervalMs = 500;
 
-export interface QueueTriggersOptions {
+export interface QueueTriggersOptions extends NamedRedis {
   readonly functions: Pick<FunctionStore, 'list'>;
   readonly runner: Pick<AttemptRunner, 'run'>;
-  /** The host's own Redis, where applications may have queues too. */
-  readonly redis: RedisOptions;
-  /** URLs of others, by the names that the operator gave them. */
-  readonly connections: ReadonlyMap<string, string>;
   readonly logger: Logger;
 }
 
@@ -65,11 +61,10 @@ export class QueueTriggers implements Service {
   }
 
   #open(key: string, { functionName, trigger }: Wanted): void {
-    const { redis: own, connections, runner, logger } = this.#options;
+    const { runner, logger } = this.#options;
     const { connection } = trigger;
-    const url = connection === undefined ? undefined : connections.get(connection);
-    if (connection === undefined || url !== undefined) {
-      const redis = url === undefined ? own : { url };
+    const redis = redisNamed(connection, this.#options);
+    if (redis) {
       const options = { functionName, trigger, redis, runner, logger };
       this.#workers.set(key, new QueueTriggerWorker(options));
       return;

@@ -24,12 +24,15 @@ export class AddressedAttempts implements AttemptRunner {
     return this.#options.functions.capacityFor(functionName);
   }
 
-  run(attempt: Attempt): Promise<AttemptResult> {
+  async run(attempt: Attempt): Promise<AttemptResult> {
     const { functions, webhooks, queues } = this.#options;
     const { destination } = attempt;
-    if (!destination) return functions.run(attempt);
-    return 'webhook' in destination
-      ? webhooks.send(destination, attempt)
-      : queues.send(destination, attempt);
+    if (!destination) return await functions.run(attempt);
+    const startedMs = performance.now();
+    const telling =
+      'webhook' in destination
+        ? await webhooks.send(destination, attempt)
+        : await queues.send(destination, attempt);
+    return { ...telling, timings: { run: performance.now() - startedMs } };
   }
 }

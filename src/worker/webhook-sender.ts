@@ -5,7 +5,7 @@ import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { WebhookDestination } from '../domain/async-settings.ts';
 import { HostError } from '../domain/errors.ts';
-import type { Attempt, AttemptResult, DestinationSender } from '../domain/event-queue.ts';
+import type { Attempt, DestinationSender, Telling } from '../domain/event-queue.ts';
 import { missingSecrets, type SecretSource } from '../domain/secret.ts';
 
 export interface WebhookSenderOptions {
@@ -31,18 +31,13 @@ export class WebhookSender implements DestinationSender<WebhookDestination> {
     this.#options = options;
   }
 
-  async send(destination: WebhookDestination, attempt: Attempt): Promise<AttemptResult> {
-    const startedMs = performance.now();
-    const timed = (result: Omit<AttemptResult, 'timings'>): AttemptResult => ({
-      ...result,
-      timings: { run: performance.now() - startedMs },
-    });
+  async send(destination: WebhookDestination, attempt: Attempt): Promise<Telling> {
     try {
-      return timed(resultOf(await this.#post(destination, attempt)));
+      return tellingOf(await this.#post(destination, attempt));
     } catch (error) {
-      if (attempt.cancelled.aborted) return timed({ outcome: { kind: 'cancelled' } });
-      if (error instanceof HostError) return timed({ outcome: error });
-      return timed(failed(error instanceof Error ? error.message : String(error)));
+      if (attempt.cancelled.aborted) return { outcome: { kind: 'cancelled' } };
+      if (error instanceof HostError) return { outcome: error };
+      return failed(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -98,7 +93,7 @@ export class WebhookSender implements DestinationSender<WebhookDestination> {
   };
 }
 
-function resultOf({ statusCode: status = 0, headers }: IncomingMessage): Result {
+function tellingOf({ statusCode: status = 0, headers }: IncomingMessage): Telling {
   const retryAfter = headers['retry-after'];
   const kept = retryAfter === undefined ? [] : [['retry-after', retryAfter] as const];
   const response = { status, headers: kept, body: new Uint8Array(0) };
@@ -106,9 +101,7 @@ function resultOf({ statusCode: status = 0, headers }: IncomingMessage): Result 
   return { ...failed(`It answered with status ${status}.`), response };
 }
 
-type Result = Omit<AttemptResult, 'timings'>;
-
-const failed = (message: string): Result => ({
+const failed = (message: string): Telling => ({
   outcome: { kind: 'function_error', error: { type: 'WebhookFailed', message } },
 });
 
