@@ -1,7 +1,6 @@
 import { everyFunction, internalName } from '../../domain/function-caller.ts';
 import { fits } from '../../domain/principal.ts';
-import { callsAddress } from '../calls-door.ts';
-import { notThere, withAddresses, type OnRefused, type Zone } from './zone.ts';
+import { atCallsDoor, notThere, type OnRefused, type Zone } from './zone.ts';
 
 /** `<name>.fn.internal`: functions that this one may call, all behind one door. */
 export function callsZone(calls: readonly string[], onRefused: OnRefused): Zone {
@@ -10,7 +9,7 @@ export function callsZone(calls: readonly string[], onRefused: OnRefused): Zone 
       if (!name.endsWith(`.${everyFunction}.internal`)) return undefined;
       const called = internalName(name)?.name;
       if (called !== undefined && calls.some((pattern) => fits(pattern, called))) {
-        return Promise.resolve(withAddresses(family === 4 ? [callsAddress.host] : []));
+        return Promise.resolve(atCallsDoor(family));
       }
       onRefused(name, 'name');
       return Promise.resolve(notThere);

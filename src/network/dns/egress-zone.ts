@@ -1,15 +1,12 @@
 import type { EgressRule } from '../../domain/network.ts';
-import type { IpFamily } from '../../lib/ip-range.ts';
 import { judgeName, type AllowedPort } from '../egress-policy.ts';
-import type { QuestionBudget } from './question-budget.ts';
-import type { Resolved, Resolver } from './resolver.ts';
-import { withAddresses, type OnRefused, type Zone } from './zone.ts';
+import { lookUp, type Lookup, type SandboxLookups } from './checked-lookup.ts';
+import type { Resolver } from './resolver.ts';
+import type { Zone } from './zone.ts';
 
-export interface EgressZoneOptions {
+export interface EgressZoneOptions extends SandboxLookups {
   readonly rules: readonly EgressRule[];
   readonly resolver: Pick<Resolver, 'resolve'>;
-  /** Those for which the sandbox has an address. */
-  readonly families: readonly IpFamily[];
   /** Addresses that stay out of reach, whatever a name says. */
   readonly isBlocked: (address: string) => boolean;
   /** Lets the sandbox connect there; called before it learns of the addresses. */
@@ -18,32 +15,22 @@ export interface EgressZoneOptions {
     ports: readonly AllowedPort[],
     ttlSeconds: number,
   ) => void;
-  readonly budget: Pick<QuestionBudget, 'spend'>;
-  readonly onRefused: OnRefused;
 }
 
 /** Names of the world that the function lists: only they are asked for, and lead where they may. */
 export function egressZone(options: EgressZoneOptions): Zone {
-  const { rules, resolver, families, isBlocked, permit, budget, onRefused } = options;
-
-  async function resolve(
-    name: string,
-    family: IpFamily | undefined,
-    ports: readonly AllowedPort[],
-  ): Promise<Resolved> {
-    if (family === undefined || !families.includes(family)) return withAddresses([]);
-    budget.spend();
-    const resolved = await resolver.resolve(name, family);
-    const reachable = resolved.addresses.filter((address) => !isBlocked(address));
-    if (reachable.length < resolved.addresses.length) onRefused(name, 'address');
-    if (resolved.exists) permit(reachable, ports, resolved.ttlSeconds);
-    return { ...resolved, addresses: reachable };
-  }
-
+  const { rules, resolver, isBlocked, permit } = options;
   return {
     resolve: (name, family) => {
       const { isAllowed, ports } = judgeName(rules, name);
-      return isAllowed ? resolve(name, family, ports) : undefined;
+      if (!isAllowed) return undefined;
+      const lookup: Lookup = {
+        name,
+        find: (asked) => resolver.resolve(name, asked),
+        isRefused: isBlocked,
+        permit: (addresses, ttlSeconds) => permit(addresses, ports, ttlSeconds),
+      };
+      return lookUp(family, lookup, options);
     },
   };
 }

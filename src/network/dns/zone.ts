@@ -1,4 +1,5 @@
 import type { IpFamily } from '../../lib/ip-range.ts';
+import { callsAddress } from '../calls-door.ts';
 import type { Resolved } from './resolver.ts';
 
 /** A part of the names that a sandbox may look up. */
@@ -24,3 +25,7 @@ export const withAddresses = (addresses: readonly string[]): Resolved => ({
   addresses,
   ttlSeconds: shortTtlSeconds,
 });
+
+/** Functions are all behind one door, which has an address of one family. */
+export const atCallsDoor = (family: IpFamily | undefined): Resolved =>
+  withAddresses(family === 4 ? [callsAddress.host] : []);
