@@ -11,8 +11,9 @@ import type {
 } from '../domain/volume.ts';
 import { exec } from '../lib/exec.ts';
 import { formatBytes } from '../lib/units.ts';
-import { attachLoop, detachLoop, detachLoopsUnder, mount, unmount } from '../linux/index.ts';
+import { unmount } from '../linux/index.ts';
 import { waitUntilDetached } from './detached.ts';
+import { mountImage, openImageFolders } from './image-mounts.ts';
 import { copyLimitMs, copySparse, diskBytes, unfinished } from './sparse-copy.ts';
 import { noSnapshot, snapshotExists, volumeExists } from './volume-errors.ts';
 
@@ -41,9 +42,7 @@ export class LocalDriver implements VolumeDriver {
   /** Removes what was being made, and gives back loop devices that a killed worker left. */
   async removeLeftovers(): Promise<void> {
     const { dir, mountsDir } = this.#options;
-    await mkdir(mountsDir, { recursive: true, mode: 0o711 });
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    await detachLoopsUnder(dir);
+    await openImageFolders(dir, mountsDir);
     for (const name of await readdir(dir, { recursive: true })) {
       const isUnfinished = name.split('/').at(-1)?.startsWith(unfinished) ?? false;
       if (isUnfinished) await rm(join(dir, name), { recursive: true, force: true });
@@ -185,13 +184,7 @@ export class LocalDriver implements VolumeDriver {
 
   async #mountImage(file: string, target: string): Promise<MountedVolume> {
     await mkdir(target, { recursive: true, mode: 0o711 });
-    const device = await attachLoop(file);
-    try {
-      const data = 'errors=remount-ro,discard';
-      mount({ source: device, target, type: 'ext4', flags: ['nosuid', 'nodev'], data });
-    } finally {
-      await detachLoop(device); // from here on the device lives as long as the mount
-    }
+    await mountImage(file, target, 'errors=remount-ro,discard');
     return {
       root: join(target, 'data'),
       [Symbol.asyncDispose]: async () => {

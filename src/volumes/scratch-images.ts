@@ -4,7 +4,8 @@ import { HostError } from '../domain/errors.ts';
 import type { ScratchDisk, ScratchDisks } from '../domain/volume.ts';
 import { exec } from '../lib/exec.ts';
 import { formatBytes } from '../lib/units.ts';
-import { attachLoop, detachLoop, detachLoopsUnder, mount, unmount } from '../linux/index.ts';
+import { unmount } from '../linux/index.ts';
+import { mountImage, openImageFolders } from './image-mounts.ts';
 import { scratchOnDisk } from './mount-plan.ts';
 
 export interface ScratchImagesOptions {
@@ -13,6 +14,9 @@ export interface ScratchImagesOptions {
   /** Where they are mounted; only this process and the sandboxes see it. */
   readonly mountsDir: string;
 }
+
+/** Never discards: that would give reserved room away. Need not be safe from a power cut either. */
+const mountData = 'errors=remount-ro,nodiscard,barrier=0';
 
 /**
  * Scratch volumes on disk: ext4 images on loop devices, whose files have no name any more once they
@@ -29,9 +33,7 @@ export class ScratchImages implements ScratchDisks {
   /** Removes what a worker that was killed was just making. */
   async removeLeftovers(): Promise<void> {
     const { dir, mountsDir } = this.#options;
-    await mkdir(mountsDir, { recursive: true, mode: 0o711 });
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    await detachLoopsUnder(dir);
+    await openImageFolders(dir, mountsDir);
     for (const name of await readdir(dir)) await rm(join(dir, name));
   }
 
@@ -47,7 +49,7 @@ export class ScratchImages implements ScratchDisks {
     try {
       await reserve(image, bytes);
       await format(image, ids.firstId);
-      await mountImage(image, target);
+      await mountImage(image, target, mountData);
     } finally {
       await rm(image, { force: true });
     }
@@ -78,15 +80,4 @@ async function format(image: string, ownerId: number): Promise<void> {
   const extended = `${lazily},root_owner=${ownerId}:${ownerId}`;
   const options = ['-O', '^has_journal', '-b', '4096', '-m', '0', '-E', extended];
   await exec('mkfs.ext4', ['-q', '-F', ...options, '--', image]);
-}
-
-/** Never discards: that would give reserved room away. Need not be safe from a power cut either. */
-async function mountImage(image: string, target: string): Promise<void> {
-  const device = await attachLoop(image);
-  try {
-    const data = 'errors=remount-ro,nodiscard,barrier=0';
-    mount({ source: device, target, type: 'ext4', flags: ['nosuid', 'nodev'], data });
-  } finally {
-    await detachLoop(device); // from here on the device lives as long as the mount
-  }
 }
