@@ -107,6 +107,18 @@ export function liveVersion(record: FunctionRecord): FunctionVersion {
   return recordedVersion(record, record.live);
 }
 
+/** Names of the functions whose live version is one of these, sorted. */
+export function functionsWhoseLive(
+  functions: Pick<FunctionStore, 'list'>,
+  isOne: (spec: FunctionSpec) => boolean,
+): readonly string[] {
+  return functions
+    .list()
+    .filter((record) => isOne(liveVersion(record).spec))
+    .map(({ name }) => name)
+    .toSorted();
+}
+
 /** The version that an invocation gets; `chance` is in [0, 1). */
 export function chosenVersion(record: FunctionRecord, chance: number): FunctionVersion {
   const { split } = record;

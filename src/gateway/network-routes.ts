@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { parseEgressEntry } from '../config/function/egress-entry.ts';
 import { HostError } from '../domain/errors.ts';
-import { liveVersion, type FunctionStore } from '../domain/function.ts';
+import { functionsWhoseLive, type FunctionStore } from '../domain/function.ts';
 import { can } from '../domain/principal.ts';
 import type { NetworkEndpoint, NetworkRecord, PrivateNetworks } from '../domain/private-network.ts';
 import type { RecordStore } from '../domain/record-store.ts';
@@ -128,13 +128,8 @@ function parseTarget(text: string): Omit<NetworkEndpoint, 'name'> {
 }
 
 /** Functions whose live version is on it. */
-function functionsOn(functions: Pick<FunctionStore, 'list'>, network: string): readonly string[] {
-  return functions
-    .list()
-    .filter((record) => liveVersion(record).spec.network?.networks?.includes(network))
-    .map(({ name }) => name)
-    .toSorted();
-}
+const functionsOn = (functions: FunctionStore, name: string): readonly string[] =>
+  functionsWhoseLive(functions, ({ network }) => network?.networks?.includes(name) ?? false);
 
 const noNetwork = (name: string): HostError =>
   new HostError('not_found', 'network.unknown', `There is no network "${name.slice(0, 80)}".`);

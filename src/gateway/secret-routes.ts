@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
-import { liveVersion, type FunctionStore } from '../domain/function.ts';
+import { functionsWhoseLive, type FunctionStore } from '../domain/function.ts';
 import {
   secretsNeeded,
   type MasterKeyRotation,
@@ -87,10 +87,7 @@ const secretView = ({ name, functions, changedAt }: SecretRecord) => ({
 
 /** Without it these functions would fail at their next start. */
 function requireUnused(name: string, functions: FunctionStore): void {
-  const users = functions
-    .list()
-    .filter((record) => secretsNeeded(liveVersion(record).spec).includes(name))
-    .map((record) => record.name);
+  const users = functionsWhoseLive(functions, (spec) => secretsNeeded(spec).includes(name));
   if (users.length === 0) return;
   throw new HostError(
     'conflict',

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
-import { liveVersion, type FunctionStore } from '../domain/function.ts';
+import { functionsWhoseLive, type FunctionStore } from '../domain/function.ts';
 import { can } from '../domain/principal.ts';
 import type { RecordStore } from '../domain/record-store.ts';
 import {
@@ -177,13 +177,8 @@ const detailsView = (
 ) => ({ ...volumeView(record), usedBytes, functions, holders, snapshots });
 
 /** Functions whose live version has it mounted. */
-function usersOf(functions: Pick<FunctionStore, 'list'>, volume: string): readonly string[] {
-  return functions
-    .list()
-    .filter((record) => liveVersion(record).spec.volumes.some(({ name }) => name === volume))
-    .map(({ name }) => name)
-    .toSorted();
-}
+const usersOf = (functions: FunctionStore, volume: string): readonly string[] =>
+  functionsWhoseLive(functions, ({ volumes }) => volumes.some(({ name }) => name === volume));
 
 /** What a worker recorded comes here some ms later; a deploy that follows at once shall find it. */
 async function untilKnown(isKnown: () => boolean): Promise<void> {
