@@ -10,17 +10,12 @@ import { Dispatcher } from '../../../src/worker/dispatcher.ts';
 import { InvocationRunner } from '../../../src/worker/invocation-runner.ts';
 import { VersionCache } from '../../../src/worker/version-cache.ts';
 import { FakeSandbox, fakeSpec } from '../../support/fake-sandbox.ts';
+import { preparedImage } from '../../support/function-records.ts';
 
 const version = `sha256:${'a'.repeat(64)}` as const;
 const images: ImageProvider = {
   prepare: async (digest) => ({
-    digest,
-    layerDirs: [],
-    env: [],
-    entrypoint: [],
-    cmd: [],
-    user: { uid: 1000, gid: 1000 },
-    workingDir: '/',
+    ...preparedImage(digest),
     labels: { 'dev.hearth.function': JSON.stringify(fakeSpec()) },
   }),
 };
