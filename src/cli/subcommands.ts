@@ -6,11 +6,7 @@ import type { Output } from './output.ts';
 export const adderTo =
   (group: Command) =>
   (name: string, description: string): Command =>
-    group
-      .command(name)
-      .description(description)
-      .option('--json', 'print the result as JSON')
-      .exitOverride();
+    group.command(name).description(description).option('--json', 'print the result as JSON');
 
 /** Tells what was done: as a sentence, or as JSON. */
 export const tellerOn =

@@ -5,8 +5,7 @@ import { printVersions, versionsPath, type Versions } from '../versions.ts';
 
 export function aliasCommand(context: CommandContext): Command {
   const alias = new Command('alias').description('name versions of a function');
-  for (const command of [setCommand, removeCommand])
-    alias.addCommand(command(context).exitOverride());
+  for (const command of [setCommand, removeCommand]) alias.addCommand(command(context));
   return alias;
 }
 

@@ -28,7 +28,7 @@ const longestWaitS = 60;
 export function invocationCommand(context: CommandContext): Command {
   const command = new Command('invocation').description('what became of asynchronous invocations');
   for (const part of [getCommand, waitCommand, cancelCommand, replayCommand]) {
-    command.addCommand(part(context).exitOverride());
+    command.addCommand(part(context));
   }
   return command;
 }

@@ -18,7 +18,7 @@ type NewKeyView = KeyView & { readonly secret: string };
 export function keyCommand(context: CommandContext): Command {
   const key = new Command('key').description('make, list, change and remove keys');
   for (const command of [createCommand, listCommand, rotateCommand, removeCommand]) {
-    key.addCommand(command(context).exitOverride());
+    key.addCommand(command(context));
   }
   return key;
 }

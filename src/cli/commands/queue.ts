@@ -36,7 +36,7 @@ export function queueCommand(context: CommandContext): Command {
     redriveCommand,
     purgeCommand,
   ];
-  for (const part of parts) command.addCommand(part(context).exitOverride());
+  for (const part of parts) command.addCommand(part(context));
   return command;
 }
 

@@ -26,8 +26,8 @@ interface SandboxList {
 export function sandboxCommand(context: CommandContext): Command {
   return new Command('sandbox')
     .description('what runs now, on every node')
-    .addCommand(listCommand(context).exitOverride())
-    .addCommand(inspectCommand(context).exitOverride());
+    .addCommand(listCommand(context))
+    .addCommand(inspectCommand(context));
 }
 
 function listCommand({ client, output }: CommandContext): Command {

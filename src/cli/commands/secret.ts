@@ -14,7 +14,7 @@ interface SecretView {
 export function secretCommand(context: CommandContext): Command {
   const secret = new Command('secret').description('set, list and remove secrets of functions');
   for (const command of [setCommand, listCommand, removeCommand, rotateCommand]) {
-    secret.addCommand(command(context).exitOverride());
+    secret.addCommand(command(context));
   }
   return secret;
 }
