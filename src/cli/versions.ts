@@ -7,6 +7,17 @@ export interface Versions {
     readonly version: number;
     readonly percent: number;
     readonly stickyBy?: { readonly kind: string; readonly name: string };
+    readonly canary?: {
+      readonly next: readonly number[];
+      readonly everyMs: number;
+      readonly since: string;
+    };
+  };
+  readonly canaryEnd?: {
+    readonly version?: number;
+    readonly result: 'promoted' | 'rolled_back';
+    readonly reason: string;
+    readonly at: string;
   };
   readonly aliases: Readonly<Record<string, number>>;
   readonly versions: readonly {
@@ -25,11 +36,29 @@ export function printVersions(output: Output, versions: Versions, json = false):
     String(number),
     trafficOf(number, versions),
     aliasesOf(number, versions).join(', '),
-    createdAt.slice(0, 19).replace('T', ' '),
+    short(createdAt),
     digest.slice(0, 'sha256:'.length + 12),
   ]);
   output.out(table(['version', 'traffic', 'aliases', 'deployed (UTC)', 'image'], rows));
+  const canary = canaryOf(versions);
+  if (canary !== undefined) output.out(canary);
 }
+
+/** What a canary does next, or how the last one ended. */
+function canaryOf({ split, canaryEnd }: Versions): string | undefined {
+  if (split?.canary) {
+    const { next, everyMs, since } = split.canary;
+    const then = [...next, 100].map((percent) => `${percent} %`).join(', ');
+    const earliest = new Date(Date.parse(since) + everyMs).toISOString();
+    return `canary: version ${split.version} has ${split.percent} %; then ${then}, the next not before ${short(earliest)} UTC`;
+  }
+  if (!canaryEnd) return undefined;
+  const { version = 'of before', result, reason, at } = canaryEnd;
+  const ended = result === 'promoted' ? 'went live' : 'was rolled back';
+  return `canary: version ${version} ${ended} at ${short(at)} UTC: ${reason}`;
+}
+
+const short = (time: string): string => time.slice(0, 19).replace('T', ' ');
 
 function trafficOf(number: number, { live, split }: Versions): string {
   const percents: Record<number, number> = { [live]: 100 - (split?.percent ?? 0) };

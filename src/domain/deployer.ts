@@ -1,10 +1,26 @@
 import type { Readable } from 'node:stream';
-import type { FunctionRecord, FunctionSpec, FunctionVersion, TrafficSplit } from './function.ts';
+import type {
+  Canary,
+  FunctionRecord,
+  FunctionSpec,
+  FunctionVersion,
+  TrafficSplit,
+} from './function.ts';
 
 /** Which versions are to serve. Versions are named as `namedVersion` takes them. */
 export interface Traffic {
   readonly live: string;
-  readonly split?: Omit<TrafficSplit, 'version'> & { readonly version: string };
+  readonly split?: Pick<TrafficSplit, 'percent' | 'stickyBy'> & {
+    readonly version: string;
+    readonly canary?: Omit<Canary, 'since'>;
+  };
+}
+
+/** What becomes of a canary, and why. */
+export interface CanaryMove {
+  readonly kind: 'advance' | 'roll_back';
+  /** A sentence for people. */
+  readonly reason: string;
 }
 
 export interface DeployedVersion {
@@ -36,6 +52,11 @@ export interface FunctionDeployer {
    * when there was none.
    */
   rollback(name: string): Promise<FunctionRecord>;
+  /**
+   * Gives the canary its next part of the traffic, after the last one all of it; or takes it back.
+   * @throws HostError `conflict` when the record has another revision by now: somebody else moved it.
+   */
+  moveCanary(name: string, revision: number, move: CanaryMove): Promise<FunctionRecord>;
   /** Without a version the alias goes. @throws HostError `invalid` for a name that is no alias. */
   setAlias(name: string, alias: string, version: string | undefined): Promise<FunctionRecord>;
   /** Idempotent. Resolves to whether there was one. */

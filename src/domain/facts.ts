@@ -32,6 +32,8 @@ export interface Facts {
     readonly version: Digest;
     readonly outcome: InvocationOutcome['kind'] | 'host_error';
     readonly reason?: string;
+    /** As the function answered; absent where it did not. */
+    readonly status?: number;
     readonly start?: StartKind;
     readonly timings: PhaseTimings;
   };
@@ -66,6 +68,15 @@ export interface Facts {
     readonly functionName: string;
     readonly live: Digest;
     readonly split?: { readonly version: Digest; readonly percent: number };
+  };
+  /** A canary got more of the traffic, all of it, or none any more. */
+  'function.canary_moved': {
+    readonly functionName: string;
+    readonly version: Digest;
+    readonly move: 'advanced' | 'promoted' | 'rolled_back';
+    /** Of the traffic, from now on. */
+    readonly percent: number;
+    readonly reason: string;
   };
   'function.removed': { readonly functionName: string };
   /** So many facts of this process did not reach the stream of the cluster. */

@@ -83,6 +83,32 @@ export interface TrafficSplit {
   readonly percent: number;
   /** Who sends the same value here always meets the same version. */
   readonly stickyBy?: { readonly kind: 'header' | 'cookie'; readonly name: string };
+  /** Absent: it stays as it is. */
+  readonly canary?: Canary;
+}
+
+/** How a split grows by itself until its version is live, or ends because that one does worse. */
+export interface Canary {
+  /** Percents to come after the split's own, rising; after the last of them it is live. */
+  readonly next: readonly number[];
+  /** For so long at least each percent holds. */
+  readonly everyMs: number;
+  /** ISO 8601: when the split got its percent. */
+  readonly since: string;
+  /** So many percent more of its invocations may fail than of the live version's. */
+  readonly maxErrorPercent: number;
+  /** Its 95th percentile of run times may be so many times the live version's. */
+  readonly maxSlowdown: number;
+}
+
+/** How the last canary of a function ended. */
+export interface CanaryEnd {
+  readonly version: Digest;
+  readonly result: 'promoted' | 'rolled_back';
+  /** A sentence for people. */
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly at: string;
 }
 
 /** What the user named: its versions, newest last, and the one that serves. */
@@ -94,6 +120,7 @@ export interface FunctionRecord {
   /** What was live before: where a rollback goes. */
   readonly previous?: Digest;
   readonly split?: TrafficSplit;
+  readonly canaryEnd?: CanaryEnd;
   /** Names for versions. */
   readonly aliases?: Readonly<Record<string, Digest>>;
   readonly versions: readonly FunctionVersion[];

@@ -32,7 +32,7 @@ export function deployment({ record, version, changed }: DeployedVersion, baseUr
 
 /** Every version, newest first, and which of them serve. Versions are told by their numbers. */
 export function versionsView(record: FunctionRecord) {
-  const { name, split, aliases = {} } = record;
+  const { name, split, canaryEnd, aliases = {} } = record;
   const numberOf = (digest: string | undefined): number | undefined =>
     record.versions.findLast((version) => version.digest === digest)?.number;
   return {
@@ -40,6 +40,7 @@ export function versionsView(record: FunctionRecord) {
     live: numberOf(record.live),
     previous: numberOf(record.previous),
     split: split && { ...split, version: numberOf(split.version) },
+    canaryEnd: canaryEnd && { ...canaryEnd, version: numberOf(canaryEnd.version) },
     aliases: Object.fromEntries(
       Object.entries(aliases).map(([alias, digest]) => [alias, numberOf(digest)]),
     ),

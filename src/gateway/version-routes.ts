@@ -19,6 +19,30 @@ const versionName = Type.String({
   description: 'A number, an alias, live or latest.',
 });
 
+const canarySchema = Type.Object(
+  {
+    next: Type.Array(Type.Integer({ minimum: 1, maximum: 99 }), {
+      maxItems: 20,
+      default: [],
+      description: 'Percents to come, rising; after the last one the version is live.',
+    }),
+    everyMs: Type.Integer({ minimum: 1_000, maximum: 7 * 86_400_000, default: 300_000 }),
+    maxErrorPercent: Type.Number({
+      minimum: 0,
+      maximum: 100,
+      default: 2,
+      description: 'So many percent more may fail than of the live version.',
+    }),
+    maxSlowdown: Type.Number({
+      minimum: 1,
+      maximum: 1000,
+      default: 2,
+      description: "Its 95th percentile of run times may be so many times the live version's.",
+    }),
+  },
+  { ...strict, description: 'It grows by itself, or goes when the version does worse.' },
+);
+
 const trafficSchema = Type.Object(
   {
     live: versionName,
@@ -36,6 +60,7 @@ const trafficSchema = Type.Object(
               strict,
             ),
           ),
+          canary: Type.Optional(canarySchema),
         },
         strict,
       ),

@@ -13,6 +13,7 @@ import { PeriodicCollection } from '../images/index.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
 import { checkEgress, checkEndpoint } from '../network/blocked-ranges.ts';
+import { CanaryDriver } from '../orchestration/canary-driver.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
 import { recordedNetworks, requireNetworks } from '../orchestration/private-networks.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
@@ -73,6 +74,22 @@ export async function createGatewayHost(
     records: eventQueues.records,
   });
   const registry = images.registry(() => deployedRepositories(functions.list()));
+  const deployer = createFunctionDeployer({
+    functions,
+    packages: images.packages,
+    images: images.provider,
+    publish: (version) => images.publish(version, AbortSignal.timeout(imageTransferLimitMs)),
+    secrets,
+    admit: (spec) => {
+      checkEgress(spec.network, config.network);
+      requireNetworks(spec, networkRecords);
+      requireRuntimeClass(spec, nodes.live());
+      requireVolumes(spec, (name) => volumeRecords.get(name) !== undefined);
+    },
+    facts,
+  });
+  const canaries = new CanaryDriver({ functions, deployer, logger });
+  feed.subscribe(canaries.listen);
   const gateway = createGateway({
     listen: config.listen,
     functionCallsPath: paths.functionCalls,
@@ -81,20 +98,7 @@ export async function createGatewayHost(
     facts,
     functions,
     archives: images.archives,
-    deployer: createFunctionDeployer({
-      functions,
-      packages: images.packages,
-      images: images.provider,
-      publish: (version) => images.publish(version, AbortSignal.timeout(imageTransferLimitMs)),
-      secrets,
-      admit: (spec) => {
-        checkEgress(spec.network, config.network);
-        requireNetworks(spec, networkRecords);
-        requireRuntimeClass(spec, nodes.live());
-        requireVolumes(spec, (name) => volumeRecords.get(name) !== undefined);
-      },
-      facts,
-    }),
+    deployer,
     lane,
     invoker: eventQueues.invoker,
     records: eventQueues.records,
@@ -149,6 +153,7 @@ export async function createGatewayHost(
     lane,
     eventQueues.service,
     scheduling,
+    canaries,
     logs,
     usage,
     new PeriodicCollection(registry.garbage, logger),

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { DeployedVersion, FunctionDeployer } from '../domain/deployer.ts';
+import type { CanaryMove, DeployedVersion, FunctionDeployer } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import {
@@ -12,6 +12,7 @@ import type { ImageProvider, PackageBuilder } from '../domain/image.ts';
 import { missingSecrets, secretsNeeded, type SecretSource } from '../domain/secret.ts';
 import type { BuiltVersion } from '../domain/version.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
+import { withCanaryMoved } from './canary-changes.ts';
 import { nextRecord } from './next-record.ts';
 import { rolledBack, withAlias, withTraffic } from './traffic-changes.ts';
 
@@ -86,13 +87,39 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     return record;
   }
 
+  async function moveCanary(
+    name: string,
+    revision: number,
+    move: CanaryMove,
+  ): Promise<FunctionRecord> {
+    const version = functions.get(name)?.split?.version;
+    const record = await change(name, (existing) => {
+      if (existing.revision !== revision) throw changedMeanwhile(name);
+      return withCanaryMoved(existing, move, now());
+    });
+    if (version === undefined) return record;
+    const { kind, reason } = move;
+    const { split, live } = record;
+    const percent = split?.percent ?? (live === version ? 100 : 0);
+    const advanced = split ? 'advanced' : 'promoted';
+    facts.publish('function.canary_moved', {
+      functionName: name,
+      version,
+      move: kind === 'roll_back' ? 'rolled_back' : advanced,
+      percent,
+      reason,
+    });
+    return record;
+  }
+
   const changing = (name: string, changed: (record: FunctionRecord) => FunctionRecord) =>
     mutex.run(name, () => change(name, changed));
   return {
     deploy: (spec, packageTar, { isStaged = false } = {}) =>
       mutex.run(spec.name, () => deploy(spec, packageTar, isStaged)),
-    setTraffic: (name, traffic) => changing(name, (record) => withTraffic(record, traffic)),
+    setTraffic: (name, traffic) => changing(name, (record) => withTraffic(record, traffic, now())),
     rollback: (name) => changing(name, rolledBack),
+    moveCanary: (name, revision, move) => mutex.run(name, () => moveCanary(name, revision, move)),
     setAlias: (name, alias, version) =>
       changing(name, (record) => withAlias(record, alias, version)),
     remove: (name) => mutex.run(name, () => remove(name)),
@@ -103,6 +130,9 @@ const lacksSecrets = (name: string, missing: readonly string[]): HostError =>
   new HostError('invalid', 'secrets.missing', missingSecrets(name, missing), {
     details: { missing },
   });
+
+const changedMeanwhile = (name: string): HostError =>
+  new HostError('conflict', 'functions.conflict', `"${name}" was changed meanwhile; try again.`);
 
 const noFunction = (name: string): HostError =>
   new HostError('not_found', 'functions.unknown', `There is no function "${name.slice(0, 80)}".`);

@@ -1,35 +1,40 @@
 import type { Traffic } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
 import { namedVersion, type FunctionRecord, type FunctionVersion } from '../domain/function.ts';
-import { isName } from '../domain/ids.ts';
+import { isName, type Digest } from '../domain/ids.ts';
 
 /** Versions have these names without being given them; a number is the version itself. */
 const reserved: ReadonlySet<string> = new Set(['live', 'latest']);
 
 /** @throws HostError `not_found` for a version that is not there, `invalid` for a wrong split. */
-export function withTraffic(record: FunctionRecord, { live, split }: Traffic): FunctionRecord {
+export function withTraffic(
+  record: FunctionRecord,
+  { live, split }: Traffic,
+  now: Date,
+): FunctionRecord {
   const version = find(record, live);
-  const { split: _ended, ...kept } = record;
-  const previous = version.digest === record.live ? record.previous : record.live;
-  const next = {
-    ...kept,
-    revision: record.revision + 1,
-    live: version.digest,
-    ...(previous === undefined ? {} : { previous }),
-  };
+  const next = withLive(record, version.digest);
   if (!split) return next;
   const other = find(record, split.version);
   if (other.digest === version.digest) {
     throw invalid(`Both parts of the traffic would go to version ${version.number}.`);
   }
-  return { ...next, split: { ...split, version: other.digest } };
+  const { canary, ...plain } = split;
+  if (!canary) return { ...next, split: { ...plain, version: other.digest } };
+  const percents = [split.percent, ...canary.next];
+  if (percents.some((percent, index) => percent <= (percents[index - 1] ?? 0))) {
+    throw invalid(`The steps of a canary must rise, which ${percents.join(', ')} do not.`);
+  }
+  const { canaryEnd: _before, ...begun } = next;
+  const since = now.toISOString();
+  return { ...begun, split: { ...plain, version: other.digest, canary: { ...canary, since } } };
 }
 
 /** @throws HostError `conflict` when nothing was live before. */
 export function rolledBack(record: FunctionRecord): FunctionRecord {
   const { previous, split, live } = record;
   // A version that is being tried has taken traffic last: that is what a rollback undoes.
-  if (split) return withTraffic(record, { live: numberOf(record, live) });
+  if (split) return withLive(record, live);
   if (previous === undefined) {
     throw new HostError(
       'conflict',
@@ -37,7 +42,7 @@ export function rolledBack(record: FunctionRecord): FunctionRecord {
       `"${record.name}" has had no other live version: name one with "hearth traffic".`,
     );
   }
-  return withTraffic(record, { live: numberOf(record, previous) });
+  return withLive(record, previous);
 }
 
 /** Without a version the alias goes. @throws HostError `not_found` or `invalid`. */
@@ -74,8 +79,12 @@ function find(record: FunctionRecord, name: string): FunctionVersion {
   );
 }
 
-function numberOf({ versions }: FunctionRecord, digest: string): string {
-  return String(versions.findLast((version) => version.digest === digest)?.number);
+/** All traffic to one version. */
+function withLive(record: FunctionRecord, live: Digest): FunctionRecord {
+  const { split: _ended, ...kept } = record;
+  const previous = live === record.live ? record.previous : record.live;
+  const revision = record.revision + 1;
+  return { ...kept, revision, live, ...(previous === undefined ? {} : { previous }) };
 }
 
 const invalid = (message: string): HostError =>

@@ -29,6 +29,7 @@ const wording: Readonly<
   'function.deployed': { level: 'info', message: 'A function was deployed.' },
   'audit.request': { level: 'debug', message: 'A route that needs a key was used.' },
   'function.traffic_changed': { level: 'info', message: 'The traffic of a function changed.' },
+  'function.canary_moved': { level: 'info', message: 'A canary moved.' },
   'function.removed': { level: 'info', message: 'A function was removed.' },
   'facts.lost': { level: 'warn', message: 'Facts did not reach the stream of the cluster.' },
 };

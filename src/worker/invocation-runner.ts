@@ -47,6 +47,7 @@ export interface RunRequest {
 interface Progress {
   phase: Phase;
   start?: StartKind;
+  status?: number;
   timings: PhaseTimings;
 }
 
@@ -145,6 +146,7 @@ export class InvocationRunner {
       {
         onHead: (responseHead) => {
           ran();
+          progress.status = responseHead.status;
           stream.head(responseHead, info());
         },
         onChunk: (bytes) => stream.chunk(bytes),
@@ -185,6 +187,7 @@ export class InvocationRunner {
       ...(trace === undefined ? {} : { trace }),
       ...(failed ? { reason: result.reason } : {}),
       ...(progress.start === undefined ? {} : { start: progress.start }),
+      ...(progress.status === undefined ? {} : { status: progress.status }),
     });
   }
 }

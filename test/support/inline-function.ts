@@ -4,19 +4,32 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { RunningHost } from './running-host.ts';
 
-/** Deploys a function of one JavaScript file and gives its name; `settings`: more of its hearth.json. */
+export interface InlineFolder extends AsyncDisposable {
+  readonly dir: string;
+}
+
+/** The folder of a function of one JavaScript file; `settings`: more of its hearth.json. */
+export async function inlineFolder(
+  name: string,
+  source: string,
+  settings: object = {},
+): Promise<InlineFolder> {
+  const dir = await mkdtemp(join(tmpdir(), 'hearth-inline-'));
+  const config = { name, entry: 'index.js', ...settings };
+  await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
+  await writeFile(join(dir, 'index.js'), source);
+  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) };
+}
+
+/** Deploys such a function and gives its name. */
 export async function deployInline(
   host: RunningHost,
   name: string,
   source: string,
   settings: object = {},
 ): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'hearth-inline-'));
-  const config = { name, entry: 'index.js', ...settings };
-  await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
-  await writeFile(join(dir, 'index.js'), source);
-  const { exitCode, stderr } = await host.hearth('deploy', dir);
-  await rm(dir, { recursive: true });
+  await using folder = await inlineFolder(name, source, settings);
+  const { exitCode, stderr } = await host.hearth('deploy', folder.dir);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   return name;
 }

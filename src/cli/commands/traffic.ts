@@ -14,9 +14,11 @@ interface Part {
 
 export function trafficCommand({ client, output }: CommandContext): Command {
   return new Command('traffic')
-    .description('send the traffic of a function to one version, or to two, such as 4=90 5=10')
+    .description(
+      'send the traffic of a function to one version, or to two, such as 4=90 5=10; or show it',
+    )
     .argument('<name>')
-    .argument('<version=percent...>', 'numbers, aliases, live or latest', collect)
+    .argument('[version=percent...]', 'numbers, aliases, live or latest', collect)
     .option(
       '--sticky <by>',
       'who sends the same meets the same: header:NAME or cookie:NAME',
@@ -25,6 +27,9 @@ export function trafficCommand({ client, output }: CommandContext): Command {
     .option('--json', 'print the result as JSON')
     .action(
       async (name: string, parts: readonly Part[], { sticky: stickyBy, json }: TrafficOptions) => {
+        if (parts.length === 0) {
+          return printVersions(output, await client.json(versionsPath(name, 'versions')), json);
+        }
         const [live, split] = parts.toSorted((a, b) => b.percent - a.percent);
         const body = {
           live: live?.version,

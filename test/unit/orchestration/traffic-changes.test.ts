@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { chosenVersion, namedVersion, type FunctionRecord } from '../../../src/domain/function.ts';
+import { withCanaryMoved } from '../../../src/orchestration/canary-changes.ts';
 import { rolledBack, withAlias, withTraffic } from '../../../src/orchestration/traffic-changes.ts';
 import { digestOf, specOf } from '../../support/function-records.ts';
+
+const now = new Date('2026-02-03T04:05:06.000Z');
 
 /** Versions 1, 2 and 3 of the images a, b and c; the last is live. */
 const record: FunctionRecord = {
@@ -17,30 +20,72 @@ const record: FunctionRecord = {
   })),
 };
 
+const canary = (...next: number[]) => ({
+  next,
+  everyMs: 60_000,
+  maxErrorPercent: 2,
+  maxSlowdown: 2,
+});
+
 describe('traffic', () => {
   it('goes to the version that is named, and what was live is remembered', () => {
-    const next = withTraffic(record, { live: '1' });
+    const next = withTraffic(record, { live: '1' }, now);
     expect(next).toMatchObject({ revision: 4, live: digestOf('a'), previous: digestOf('c') });
   });
 
   it('is split by chance', () => {
-    const next = withTraffic(record, { live: 'live', split: { version: '2', percent: 25 } });
+    const next = withTraffic(record, { live: 'live', split: { version: '2', percent: 25 } }, now);
     expect(next.previous).toBe(digestOf('b'));
     const numbers = [0, 0.2499, 0.25, 0.999].map((chance) => chosenVersion(next, chance).number);
     expect(numbers).toEqual([2, 2, 3, 3]);
   });
 
   it('is not split any more when only one version is named', () => {
-    const split = withTraffic(record, { live: '3', split: { version: '2', percent: 25 } });
-    expect(withTraffic(split, { live: '3' })).not.toHaveProperty('split');
+    const split = withTraffic(record, { live: '3', split: { version: '2', percent: 25 } }, now);
+    expect(withTraffic(split, { live: '3' }, now)).not.toHaveProperty('split');
   });
 
   it.each([
     [{ live: '9' }, 'functions.no_version'],
     [{ live: '3', split: { version: 'nope', percent: 5 } }, 'functions.no_version'],
     [{ live: '3', split: { version: 'live', percent: 5 } }, 'functions.invalid_traffic'],
+    [
+      { live: '3', split: { version: '2', percent: 5, canary: canary(25, 25) } },
+      'functions.invalid_traffic',
+    ],
   ])('to %j is refused', (traffic, reason) => {
-    expect(() => withTraffic(record, traffic)).toThrow(expect.objectContaining({ reason }));
+    expect(() => withTraffic(record, traffic, now)).toThrow(expect.objectContaining({ reason }));
+  });
+});
+
+describe('a canary', () => {
+  const begun = withTraffic(
+    { ...record, live: digestOf('b') },
+    { live: 'live', split: { version: '3', percent: 5, canary: canary(50) } },
+    now,
+  );
+  const later = new Date(now.getTime() + 60_000);
+
+  it('gets its steps one after the other, and is live after the last', () => {
+    const half = withCanaryMoved(begun, { kind: 'advance', reason: 'good' }, later);
+    expect(half.split).toMatchObject({ percent: 50, canary: { next: [] } });
+    expect(half.split?.canary?.since).toBe(later.toISOString());
+    const whole = withCanaryMoved(half, { kind: 'advance', reason: 'good' }, later);
+    expect(whole).toMatchObject({ revision: begun.revision + 2, live: digestOf('c') });
+    expect(whole).toMatchObject({ previous: digestOf('b'), canaryEnd: { result: 'promoted' } });
+    expect(whole).not.toHaveProperty('split');
+  });
+
+  it('is gone after a rollback, and it is kept why', () => {
+    const back = withCanaryMoved(begun, { kind: 'roll_back', reason: 'bad' }, later);
+    expect(back).toMatchObject({ live: digestOf('b') });
+    expect(back.canaryEnd).toMatchObject({ version: digestOf('c'), reason: 'bad' });
+    expect(back).not.toHaveProperty('split');
+  });
+
+  it('ends with any other change of the traffic', () => {
+    expect(rolledBack(begun)).not.toHaveProperty('split');
+    expect(withCanaryMoved(record, { kind: 'advance', reason: '' }, now)).toBe(record);
   });
 });
 
@@ -52,7 +97,7 @@ describe('a rollback', () => {
   });
 
   it('takes all traffic back from a version that is being tried', () => {
-    const split = withTraffic(record, { live: '3', split: { version: '2', percent: 25 } });
+    const split = withTraffic(record, { live: '3', split: { version: '2', percent: 25 } }, now);
     const back = rolledBack(split);
     expect(back.live).toBe(digestOf('c'));
     expect(back).not.toHaveProperty('split');
