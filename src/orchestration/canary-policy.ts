@@ -18,12 +18,14 @@ export interface CanaryEvidence {
 /** POLICY: fewer say nothing. A canary whose version is not called waits. */
 const fewestToAdvance = 10;
 const fewestToRollBack = 5;
+/** One alone may be chance. */
+const fewestFailures = 2;
 /** Percentiles of fewer jump about. */
 const fewestTimed = 20;
 /** Slower by no more than this is no slowdown: a trivial function runs for a millisecond or two. */
 const slackMs = 20;
-/** Of the normal distribution: 95 % sure, on one side. */
-const sureness = 1.645;
+/** Of the normal distribution: 97.5 % sure, on one side. */
+const sureness = 1.96;
 
 /**
  * What to do with a canary now; undefined: wait. It is rolled back as soon as its failures, or its
@@ -36,7 +38,8 @@ export function judgeCanary(
 ): CanaryMove | undefined {
   const allowed = errorRate(live) + maxErrorPercent / 100;
   const rate = errorRate(canary);
-  if (canary.invocations >= fewestToRollBack && surelyAtLeast(canary) > allowed) {
+  const isCounted = canary.invocations >= fewestToRollBack && canary.failures >= fewestFailures;
+  if (isCounted && surelyAtLeast(canary) > allowed) {
     const reason = `${canary.failures} of ${canary.invocations} invocations failed, ${percent(rate)}; the live version has ${percent(errorRate(live))}.`;
     return { kind: 'roll_back', reason };
   }

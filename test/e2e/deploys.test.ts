@@ -29,7 +29,9 @@ function callers(name: string): AsyncDisposable {
 describe('a canary', () => {
   const deployCanary = async (name: string, source: string) => {
     await using folder = await inlineFolder(name, source, open);
-    return host.hearth('deploy', folder.dir, '--canary', '20,60', '--every', '1s');
+    const deployed = await host.hearth('deploy', folder.dir, '--canary', '20,60', '--every', '1s');
+    expect(deployed).toMatchObject({ exitCode: 0, stderr: '' });
+    return deployed;
   };
   const traffic = async (name: string) => (await host.hearth('traffic', name)).stdout;
 

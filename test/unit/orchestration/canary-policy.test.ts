@@ -16,6 +16,7 @@ describe('a canary', () => {
     ['hardly anyone called it', runs(9), runs(1000), 500_000],
     ['nobody called it, however long', runs(0), runs(0), 86_400_000],
     ['one of few failed, which may be chance', runs(10, 1), runs(1000), 120_000],
+    ['one of very few failed', runs(5, 1), runs(1000), 120_000],
   ])('waits while %s', (_why, canary, live, observedMs) => {
     expect(judge(canary, live, observedMs)).toBeUndefined();
   });
