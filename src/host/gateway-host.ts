@@ -14,6 +14,7 @@ import { ServiceGroup } from '../lib/lifecycle.ts';
 import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
 import { checkEgress, checkEndpoint } from '../network/blocked-ranges.ts';
 import { CanaryDriver } from '../orchestration/canary-driver.ts';
+import { DataSchema } from '../orchestration/data-schema.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
 import { recordedNetworks, requireNetworks } from '../orchestration/private-networks.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
@@ -139,6 +140,7 @@ export async function createGatewayHost(
   });
   const services = new ServiceGroup('gateway', [
     ...recorder,
+    new DataSchema(durable),
     feed,
     relay,
     imageFolders(images),

@@ -25,6 +25,7 @@ import { FactBus } from '../events/fact-bus.ts';
 import { FactRelay } from '../events/fact-relay.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import { CgroupTree, hideUnifiedHierarchy, readCgroupLayout } from '../linux/index.ts';
+import { DataSchema } from '../orchestration/data-schema.ts';
 import { networkDirectory } from '../orchestration/private-networks.ts';
 import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
 import { ensureNodeId } from '../orchestration/node-id.ts';
@@ -213,6 +214,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const { recorder } = tracesOf('hearth-worker', config, facts, logger);
   return new ServiceGroup('worker', [
     ...recorder,
+    new DataSchema(durable),
     relay,
     usage,
     imageFolders(images),

@@ -10,8 +10,17 @@ export const redisKeys = (prefix: string) => ({
   sandboxAnswers: (gateway: string) => `${prefix}{nodes}:sandbox-answers:${gateway}`,
 });
 
+/** Which schema the records have. */
+export const schemaKeys = (prefix: string) => ({
+  /** String: a number. */
+  version: `${prefix}{schema}:version`,
+  /** String with an expiry: who migrates. */
+  lock: `${prefix}{schema}:lock`,
+});
+
 /** What is defined by users and kept for good. */
-export type RecordKind = 'functions' | 'keys' | 'secrets' | 'volumes' | 'networks';
+export const recordKinds = ['functions', 'keys', 'secrets', 'volumes', 'networks'] as const;
+export type RecordKind = (typeof recordKinds)[number];
 
 /** Where the records of one kind are. */
 export const recordKeys = (prefix: string, kind: RecordKind) => ({
