@@ -3,6 +3,7 @@ import { json, toHost } from './frames.mjs';
 import { awslambda } from './lambda-stream.mjs';
 import { captureOutput } from './output.mjs';
 import { currentResponder, Session } from './session.mjs';
+import { mapStackTraces } from './source-maps.mjs';
 import { describeThrown } from './thrown.mjs';
 
 /** After an error that nobody caught, as Lambda's runtimes exit. */
@@ -19,6 +20,7 @@ channel.send(
 );
 captureOutput(channel, currentResponder);
 Object.assign(globalThis, { awslambda });
+if (!process.versions['bun']) mapStackTraces(); // whose maps find no lines
 process.on('uncaughtException', uncaught);
 process.on('unhandledRejection', uncaught);
 

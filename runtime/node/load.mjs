@@ -61,7 +61,6 @@ const defaultEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp',
 export async function loadHandler(message) {
   setEnvironment(message);
   if (existsSync(taskRoot)) process.chdir(taskRoot);
-  process.setSourceMapsEnabled(true);
   const module = await import(pathToFileURL(message.entry).href);
   return findHandler(module, message);
 }

@@ -44,7 +44,7 @@ export async function bundle(dir: string, entry: string, runtime: Runtime): Prom
       target: targets[runtime] ?? 'esnext',
       external: runtime === 'bun1' ? bunModules : [],
       sourcemap: 'linked',
-      sourcesContent: false, // Node reads the whole map whenever the module is loaded
+      sourcesContent: false, // stacks name lines; nothing shows them
       legalComments: 'none',
       charset: 'utf8',
       banner: { js: requireForModules },
