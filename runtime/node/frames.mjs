@@ -1,6 +1,6 @@
 /** Frames of the native channel; the manual is PROTOCOL.md. */
 
-export const fromHost = { init: 0x01, invoke: 0x02, grant: 0x04 };
+export const fromHost = { init: 0x01, invoke: 0x02, compiled: 0x03, grant: 0x04, compile: 0x05 };
 export const toHost = {
   hello: 0x11,
   ready: 0x12,
@@ -11,6 +11,7 @@ export const toHost = {
   end: 0x17,
   error: 0x18,
   log: 0x19,
+  compiled: 0x1a,
 };
 
 const lengthBytes = 4;

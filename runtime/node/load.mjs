@@ -56,13 +56,28 @@ const defaultEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp',
 /**
  * Loads the function's module and finds what it exports to be called.
  * @param {InitMessage} message
+ * @param {Buffer} [compiled] what `compile` made of it
  * @returns {Promise<Handler>}
  */
-export async function loadHandler(message) {
+export async function loadHandler(message, compiled) {
   setEnvironment(message);
   if (existsSync(taskRoot)) process.chdir(taskRoot);
+  const forget = compiled ? await useCompiled(compiled) : () => {};
   const module = await import(pathToFileURL(message.entry).href);
+  forget();
   return findHandler(module, message);
+}
+
+/**
+ * It is only there to save time: where it cannot be used, the module is compiled anew.
+ * @param {Buffer} compiled
+ */
+async function useCompiled(compiled) {
+  try {
+    return (await import('./compiled-code.mjs')).useCompiled(compiled);
+  } catch {
+    return () => {};
+  }
 }
 
 /**

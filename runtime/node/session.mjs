@@ -10,6 +10,8 @@ const current = new AsyncLocalStorage();
 /** That of the invocation in which the code runs that asks. */
 export const currentResponder = () => current.getStore();
 
+const compiledPieceBytes = 128 * 1024;
+
 /** What the host has one channel for: it binds the process to a function, then invokes that. */
 export class Session {
   #channel;
@@ -20,6 +22,8 @@ export class Session {
   /** @type {import('./load.mjs').Handler | undefined} */
   #handler;
   #isLoading = false;
+  /** @type {Buffer | undefined} */
+  #compiled;
 
   /** @param {import('./channel.mjs').Channel} channel */
   constructor(channel) {
@@ -39,6 +43,8 @@ export class Session {
     if (type === fromHost.invoke) this.#invoke(payload);
     else if (type === fromHost.grant) this.#grant(payload);
     else if (type === fromHost.init) void this.#init(JSON.parse(payload.toString()));
+    else if (type === fromHost.compiled) this.#compiled = payload;
+    else if (type === fromHost.compile) void this.#compile(JSON.parse(payload.toString()));
   }
 
   /**
@@ -57,12 +63,27 @@ export class Session {
     this.#bound = message;
     this.#isLoading = true;
     try {
-      this.#handler = await loadHandler(message);
+      this.#handler = await loadHandler(message, this.#compiled);
       this.#channel.send(toHost.ready);
     } catch (thrown) {
       this.#channel.send(toHost.initFailed, json(describeLoadError(thrown)));
     }
     this.#isLoading = false;
+  }
+
+  /**
+   * Sends what the module is compiled to; the process is then of no other use.
+   * @param {import('./load.mjs').InitMessage} message
+   */
+  async #compile(message) {
+    this.#bound = message;
+    const { compile } = await import('./compiled-code.mjs');
+    const code = await compile(message.entry);
+    for (let offset = 0; offset < code.length; offset += compiledPieceBytes) {
+      const piece = code.subarray(offset, offset + compiledPieceBytes);
+      this.#channel.send(toHost.compiled, piece);
+    }
+    this.#channel.send(toHost.ready);
   }
 
   /** @param {Buffer} payload */

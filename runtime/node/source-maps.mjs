@@ -11,12 +11,14 @@ const mapComments = /^\/\/[#@] sourceMappingURL=(\S+)$/gm;
  */
 const maps = new Map();
 
+/** @typedef {{ prepareStackTrace?: (error: Error, sites: NodeJS.CallSite[]) => string }} Formatter */
+
 /**
  * Has stacks of errors name the lines of the sources. Node does it too, but reads the whole map of each
  * module that it loads; here it is read when a stack is first looked at.
  */
 export function mapStackTraces() {
-  const format = Error.prepareStackTrace ?? String;
+  const { prepareStackTrace: format = String } = /** @type {Formatter} */ (Error);
   Error.prepareStackTrace = (error, sites) => {
     const stack = format(error, sites);
     try {

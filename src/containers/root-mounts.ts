@@ -1,7 +1,6 @@
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PreparedImage } from '../domain/image.ts';
-import type { Digest } from '../domain/ids.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import { mountOverlayReadOnly, unmount } from '../linux/index.ts';
 
@@ -16,8 +15,9 @@ export interface RootLease extends AsyncDisposable {
  */
 export class RootMounts {
   readonly #dir: string;
-  readonly #users = new Map<Digest, number>();
-  readonly #mutex = new KeyedMutex<Digest>();
+  /** By the paths of the mounts. */
+  readonly #users = new Map<string, number>();
+  readonly #mutex = new KeyedMutex<string>();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -25,19 +25,19 @@ export class RootMounts {
 
   /**
    * `mountPoints`: folders that the root shall have whether the image has them or not, and real ones
-   * whatever it has there. They belong to the version, so one image has always the same.
+   * whatever it has there. They belong to the version: one image has always the same, or none.
    */
   async lease(image: PreparedImage, mountPoints: readonly string[] = []): Promise<RootLease> {
-    const { digest } = image;
-    const path = join(this.#dir, digest.slice('sha256:'.length));
-    await this.#mutex.run(digest, async () => {
-      const users = this.#users.get(digest) ?? 0;
+    const name = image.digest.slice('sha256:'.length);
+    const path = join(this.#dir, mountPoints.length > 0 ? `${name}+` : name);
+    await this.#mutex.run(path, async () => {
+      const users = this.#users.get(path) ?? 0;
       if (users === 0) {
         await mkdir(path, { recursive: true, mode: 0o711 });
         const added = await makeMountPoints(`${path}.mountpoints`, mountPoints);
         mountOverlayReadOnly([...added, ...image.layerDirs], path);
       }
-      this.#users.set(digest, users + 1);
+      this.#users.set(path, users + 1);
     });
     let held = true;
     return {
@@ -45,18 +45,18 @@ export class RootMounts {
       [Symbol.asyncDispose]: async () => {
         if (!held) return;
         held = false;
-        await this.#mutex.run(digest, () => this.#release(digest, path));
+        await this.#mutex.run(path, () => this.#release(path));
       },
     };
   }
 
-  async #release(digest: Digest, path: string): Promise<void> {
-    const users = (this.#users.get(digest) ?? 1) - 1;
+  async #release(path: string): Promise<void> {
+    const users = (this.#users.get(path) ?? 1) - 1;
     if (users > 0) {
-      this.#users.set(digest, users);
+      this.#users.set(path, users);
       return;
     }
-    this.#users.delete(digest);
+    this.#users.delete(path);
     unmount(path, { detach: true });
     await rmdir(path);
     await rm(`${path}.mountpoints`, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import type { InvocationOutcome, PhaseTimings, StartKind } from '../domain/invoc
 import type { Sandbox } from '../domain/sandbox.ts';
 import type { ChannelKind, InitMessage } from '../domain/sandbox-channel.ts';
 import type { PreparedVersion } from '../domain/version.ts';
+import type { CompiledCode } from './compiled-code.ts';
 import type { ContainerMaker } from './container-maker.ts';
 import type { ContainerSandbox, LoadResult } from './container-sandbox.ts';
 import { channelOf, imageProgram } from './image-program.ts';
@@ -39,6 +40,7 @@ export interface SandboxFactory {
 export interface SandboxFactoryOptions {
   readonly maker: Pick<ContainerMaker, 'make'>;
   readonly stems: Pick<StemPools, 'take'>;
+  readonly compiledCode: Pick<CompiledCode, 'find'>;
   readonly roots: Pick<RootMounts, 'lease'>;
   readonly planMounts: MountPlanner;
   /** For images of users' own. */
@@ -62,7 +64,9 @@ export class ContainerSandboxFactory implements SandboxFactory {
     const sandbox = stem ?? (await this.#fromNothing(version, signal));
     if (stem) await this.#specialise(stem, version);
     const network = await connected(sandbox, version);
-    const { failure, initMs }: LoadResult = await sandbox.load(initMessage(version), signal);
+    const compiled = this.#options.compiledCode.find(version);
+    const message = { ...initMessage(version), ...(compiled ? { compiled } : {}) };
+    const { failure, initMs }: LoadResult = await sandbox.load(message, signal);
     const start = stem ? 'stem' : 'cold';
     const timings = { lease: performance.now() - started - initMs, init: initMs };
     if (failure) return { failure, start, timings };

@@ -61,6 +61,8 @@ export interface InitMessage {
   readonly memoryBytes: number;
   readonly timeoutMs: number;
   readonly concurrency: number;
+  /** What a sandbox of this version compiled its code to, for the same program. It only saves time. */
+  readonly compiled?: Uint8Array;
 }
 
 export interface OutputSink {

@@ -9,6 +9,7 @@ import { lambdaChannel } from '../containers/channels/lambda-channel.ts';
 import { Leftovers } from '../containers/leftovers.ts';
 import { SandboxPool } from '../containers/pool/sandbox-pool.ts';
 import { RootMounts } from '../containers/root-mounts.ts';
+import { CompiledCode } from '../containers/compiled-code.ts';
 import { ContainerMaker } from '../containers/container-maker.ts';
 import { ContainerSandboxFactory } from '../containers/sandbox-factory.ts';
 import { SecretGiver } from '../containers/secret-giver.ts';
@@ -136,18 +137,21 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logger,
   });
   const memory = new Tokens(node.memoryBytes);
+  const mounts = mountPlan(defaultScratchBytes);
   const stems = new StemPools({
     maker,
     loadImage: (runtime, signal) => images.node.prepareBase(runtime, signal),
-    mounts: mountPlan(defaultScratchBytes),
+    mounts,
     memoryBytes: stemMemoryBytes,
     memory,
     size: config.stems,
     logger,
   });
+  const compiledCode = new CompiledCode({ maker, mounts, memory, logger });
   const containers = new ContainerSandboxFactory({
     maker,
     stems,
+    compiledCode,
     roots,
     planMounts: mountPlan,
     channels: { lambda: lambdaChannel(network.sockets), http: httpChannel(network.sockets) },
@@ -175,7 +179,8 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logger,
   });
   const dispatcher = new Dispatcher({ runner, replies });
-  const standby = standbyOf({ node, functions, fast, versions, stems, pool, logger });
+  const onDeployed = compiledCode.want.bind(compiledCode);
+  const standby = standbyOf({ node, functions, fast, versions, stems, pool, onDeployed, logger });
   const attempts = new AddressedAttempts({
     functions: new Attempts({ functions, runner }),
     webhooks: new WebhookSender({
@@ -227,6 +232,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logs,
     ...security.services,
     stems,
+    compiledCode,
     freezer,
     pool,
     replies,

@@ -229,3 +229,29 @@ describe('what is kept ready', () => {
     expect(await answerOf('ready')).toBe(2);
   });
 });
+
+describe('a large module', () => {
+  interface Loaded {
+    readonly isCompiled: boolean;
+    readonly characters: number;
+    readonly scratch: readonly string[];
+  }
+
+  test('is loaded from code compiled after its deploy, which it cannot spoil for its next sandbox', async () => {
+    const source = `import { getCompileCacheDir } from 'node:module';
+      import { readdirSync, writeFileSync } from 'node:fs';
+      const text = '${'x'.repeat(1_000_000)}';
+      const dir = getCompileCacheDir();
+      const entries = dir ? readdirSync(dir, { recursive: true, withFileTypes: true }) : [];
+      for (const { parentPath, name } of entries.filter((entry) => entry.isFile())) {
+        writeFileSync(parentPath + '/' + name, 'spoilt');
+      }
+      export const handler = () => ({
+        isCompiled: dir !== undefined, characters: text.length, scratch: readdirSync('/tmp'),
+      });`;
+    await deploy('large', source, { isolation: 'invocation' });
+    const compiled = { isCompiled: true, characters: 1_000_000, scratch: [] };
+    await vi.waitFor(async () => expect(await answerOf<Loaded>('large')).toEqual(compiled));
+    expect(await answerOf<Loaded>('large')).toEqual(compiled);
+  });
+});

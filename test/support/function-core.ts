@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { CompiledCode } from '../../src/containers/compiled-code.ts';
 import type { MakerOrder } from '../../src/containers/container-maker.ts';
 import { IdleFreezer } from '../../src/containers/pool/idle-freezer.ts';
 import { SandboxPool } from '../../src/containers/pool/sandbox-pool.ts';
@@ -56,9 +57,12 @@ export async function openFunctionCore(dir: string, cgroupsPath: string): Promis
     logger: silentLogger,
   });
   const facts = { publish: () => {} };
+  const { maker } = core;
+  const compiledCode = new CompiledCode({ maker, mounts, memory, logger: silentLogger });
   const factory = new ContainerSandboxFactory({
-    maker: core.maker,
+    maker,
     stems,
+    compiledCode,
     roots: core.roots,
     planMounts: mountPlan,
     channels: core.channels,
@@ -75,7 +79,7 @@ export async function openFunctionCore(dir: string, cgroupsPath: string): Promis
     yieldStems,
     facts,
   });
-  const services = new ServiceGroup('function core', [stems, freezer, pool]);
+  const services = new ServiceGroup('function core', [stems, compiledCode, freezer, pool]);
   await services.start(AbortSignal.timeout(30_000));
   stems.use(new Set(['node24']));
   return {

@@ -74,8 +74,28 @@ export class StartedBootstrap implements AsyncDisposable {
     return await this.init({ entry, env: options.env ?? {} });
   }
 
-  async init(message: { entry: string; env: object }): Promise<Frame> {
+  /** A module's path, for `init` and `compile`. */
+  write(source: string): string {
+    const entry = join(this.#dir, 'index.mjs');
+    writeFileSync(entry, source);
+    return entry;
+  }
+
+  /** What the module is compiled to. */
+  async compile(entry: string): Promise<Buffer> {
     await this.next(({ name }) => name === 'hello');
+    this.#send(toSandbox.compile, Buffer.from(JSON.stringify({ entry })));
+    const pieces: Buffer[] = [];
+    for (;;) {
+      const { name, payload } = await this.next(() => true);
+      if (name !== 'compiled') return Buffer.concat(pieces);
+      pieces.push(payload);
+    }
+  }
+
+  async init(message: { entry: string; env: object }, compiled?: Uint8Array): Promise<Frame> {
+    await this.next(({ name }) => name === 'hello');
+    if (compiled) this.#send(toSandbox.compiled, compiled);
     const limits = { memoryBytes: 128 * 1024 ** 2, timeoutMs: 1000, concurrency: 10 };
     const init = { ...message, ...limits, functionName: 'tested', version: 'sha256:1' };
     this.#send(toSandbox.init, Buffer.from(JSON.stringify(init)));

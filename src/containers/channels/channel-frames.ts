@@ -2,7 +2,13 @@ import { Buffer } from 'node:buffer';
 import { encodeFrame } from '../../lib/frames.ts';
 
 /** Frame types of the native channel. The manual is runtime/PROTOCOL.md. */
-export const toSandbox = { init: 0x01, invoke: 0x02, grant: 0x04 } as const;
+export const toSandbox = {
+  init: 0x01,
+  invoke: 0x02,
+  compiled: 0x03,
+  grant: 0x04,
+  compile: 0x05,
+} as const;
 export const toHost = {
   hello: 0x11,
   ready: 0x12,
@@ -13,6 +19,7 @@ export const toHost = {
   end: 0x17,
   error: 0x18,
   log: 0x19,
+  compiled: 0x1a,
 } as const;
 
 export const protocolVersion = 1;
@@ -23,6 +30,9 @@ export const sandboxFrameLimitBytes = 256 * 1024;
 /** Longest body of a RESPONSE frame; it travels outside the window. */
 export const responseBodyLimitBytes = 64 * 1024;
 
+/** Most that the code of one version may be compiled to. A frame to a sandbox can be larger. */
+export const compiledLimitBytes = 4 * 1024 * 1024;
+
 export const channelIdBytes = 8;
 const lengthBytes = 4;
 
@@ -30,6 +40,14 @@ const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
 export function initFrame(message: unknown): Buffer {
   return encodeFrame(toSandbox.init, json(message));
+}
+
+export function compiledFrame(code: Uint8Array): Buffer {
+  return encodeFrame(toSandbox.compiled, code);
+}
+
+export function compileFrame(message: unknown): Buffer {
+  return encodeFrame(toSandbox.compile, json(message));
 }
 
 export function invokeFrame(id: Buffer, head: unknown, body: Uint8Array): Buffer {

@@ -12,6 +12,7 @@ import type {
 import { FrameDecoder, FrameError } from '../../lib/frames.ts';
 import {
   channelIdBytes,
+  compiledFrame,
   grantFrame,
   initFrame,
   invokeFrame,
@@ -67,8 +68,9 @@ export class Channel implements SandboxChannel {
     socket.on('error', () => {}); // the process's end tells; a broken pipe has nothing to add
   }
 
-  init(message: InitMessage): void {
+  init({ compiled, ...message }: InitMessage): void {
     this.#state = 'loading';
+    if (compiled) this.#socket.write(compiledFrame(compiled));
     this.#socket.write(initFrame(message));
   }
 
