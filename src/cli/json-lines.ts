@@ -10,3 +10,9 @@ export async function* jsonLines<T extends object>(response: Response): AsyncGen
     yield told;
   }
 }
+
+/** An answer in lines that ended before its last. */
+export function cutAnswer(what: string): ApiError {
+  const message = `The host ended the ${what} without a word; its log may have the reason.`;
+  return new ApiError(500, { code: 'internal', reason: 'cli.cut', message });
+}

@@ -4,6 +4,7 @@ import { bundle, bundleEntry, isBundled } from './bundle.ts';
 import type { CommandContext } from './context.ts';
 import { folderFiles } from './folder-files.ts';
 import { imageOnHost } from './image-archive.ts';
+import type { ProgressLine } from './progress-line.ts';
 import { vendoredPackages } from './python-packages.ts';
 
 export interface Package {
@@ -12,20 +13,20 @@ export interface Package {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-type Sender = Pick<CommandContext, 'client' | 'environment'>;
+type Sender = Pick<CommandContext, 'client' | 'environment'> & { readonly line: ProgressLine };
 
 /**
  * What is sent to the host of a function's folder: a bundle, or the folder as it is. Of an image it
  * is the settings alone; an archive of one is sent before.
  */
 export async function packageFiles(
-  { client, environment }: Sender,
+  { client, environment, line }: Sender,
   dir: string,
   config: string,
   { runtime, entry, image }: FunctionSpec,
 ): Promise<Package> {
   if (runtime === 'image') {
-    const there = await imageOnHost(client, dir, image?.reference ?? '');
+    const there = await imageOnHost({ client, line }, dir, image?.reference ?? '');
     return { config: withValue(config, 'image', there), files: new Map() };
   }
   if (isBundled(runtime)) {

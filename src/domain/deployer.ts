@@ -6,6 +6,8 @@ import type {
   FunctionVersion,
   TrafficSplit,
 } from './function.ts';
+import type { NodeId } from './ids.ts';
+import type { ImageProgress } from './image-catalog.ts';
 
 /** Which versions are to serve. Versions are named as `namedVersion` takes them. */
 export interface Traffic {
@@ -27,6 +29,27 @@ export interface DeployedVersion {
   readonly record: FunctionRecord;
   readonly version: FunctionVersion;
   readonly changed: boolean;
+  /** Nodes on which the first call may have to wait: they go on preparing by themselves. */
+  readonly unreadyNodes: readonly UnreadyNode[];
+}
+
+/** A node that may run a version, but has not made it ready. */
+export interface UnreadyNode {
+  readonly node: NodeId;
+  readonly hostname: string;
+  /** A sentence. */
+  readonly why: string;
+}
+
+/** How far a deploy is: an image on its way here or to a registry, or the nodes that are ready. */
+export type DeployProgress =
+  | { readonly blob: ImageProgress }
+  | { readonly nodes: { readonly settled: number; readonly all: number } };
+
+export interface DeployOptions {
+  /** Then what serves goes on serving. */
+  readonly isStaged?: boolean;
+  readonly onProgress?: (progress: DeployProgress) => void;
 }
 
 /**
@@ -36,14 +59,15 @@ export interface DeployedVersion {
  */
 export interface FunctionDeployer {
   /**
-   * Builds the package (see PackageBuilder) and makes it the live version, or with `isStaged` only
-   * the latest. `changed` is false, and nothing is recorded, when it is that already. A first
-   * version is always live. @throws HostError as PackageBuilder.build and FunctionStore.put do.
+   * Builds the package (see PackageBuilder), has the nodes that may run it make it ready, and makes
+   * it the live version, or with `isStaged` only the latest. `changed` is false, and nothing is
+   * recorded, when it is that already. A first version is always live. @throws HostError as
+   * PackageBuilder.build and FunctionStore.put do, and `unavailable` when no node can prepare it.
    */
   deploy(
     spec: FunctionSpec,
     packageTar: Readable,
-    options?: { readonly isStaged?: boolean },
+    options?: DeployOptions,
   ): Promise<DeployedVersion>;
   /** What is not named in it ends: without `split` there is none any more. */
   setTraffic(name: string, traffic: Traffic): Promise<FunctionRecord>;

@@ -1,4 +1,4 @@
-import type { Digest } from './ids.ts';
+import type { Digest, NodeId } from './ids.ts';
 
 /** What a collection removes, or would. */
 export interface GarbageReport {
@@ -17,4 +17,19 @@ export interface ImageGarbage {
    * any step. `dryRun`: only tells.
    */
   collect(options: { readonly dryRun: boolean }): Promise<GarbageReport>;
+  /** Whether the disk is so full that pulled images have to go, the least recently used first. */
+  isShortOfSpace(): Promise<boolean>;
+}
+
+/** The garbage of worker nodes that have disks of their own. */
+export interface NodesGarbage {
+  /** As ImageGarbage.collect, on each live node. @throws HostError `unavailable`. */
+  collect(options: { readonly dryRun: boolean }): Promise<NodesGarbageReport>;
+}
+
+export interface NodesGarbageReport {
+  /** Of those that had any. */
+  readonly nodes: readonly (GarbageReport & { readonly node: NodeId; readonly hostname: string })[];
+  /** Those that did not answer, or could not collect. */
+  readonly silentNodes: readonly NodeId[];
 }

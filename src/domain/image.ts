@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FunctionSpec, Runtime } from './function.ts';
 import type { Digest } from './ids.ts';
+import type { ImageProgress } from './image-catalog.ts';
 
 /** An image unpacked on this node and ready to be the root of sandboxes. */
 export interface PreparedImage {
@@ -34,13 +35,17 @@ export interface PackageBuilder {
    * @throws HostError `invalid` for an unsafe or broken tar, `too_large`, `unavailable` when this
    *   machine lacks what the base image is made of.
    */
-  build(spec: FunctionSpec, packageTar: Readable): Promise<Digest>;
+  build(
+    spec: FunctionSpec,
+    packageTar: Readable,
+    onProgress?: (blob: ImageProgress) => void,
+  ): Promise<Digest>;
 }
 
 /** Images of users' own: what a reference names, all of it stored here when it resolves. */
 export interface ImageResolver {
   /** The manifest's digest. @throws HostError `not_found`; `invalid` where it has nothing to run here. */
-  resolve(reference: string): Promise<Digest>;
+  resolve(reference: string, onProgress?: (blob: ImageProgress) => void): Promise<Digest>;
 }
 
 export interface ImageImporter {

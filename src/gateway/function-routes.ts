@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { parseFunctionConfig } from '../config/function-config.ts';
-import type { FunctionDeployer } from '../domain/deployer.ts';
+import type { DeployProgress, FunctionDeployer } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
 import type { FunctionRecord, FunctionStore } from '../domain/function.ts';
 import { isDigest } from '../domain/ids.ts';
@@ -11,8 +11,10 @@ import { packageLimitBytes } from '../domain/limits.ts';
 import type { LogQuery, LogStore } from '../domain/log.ts';
 import type { Schedules } from '../domain/schedule.ts';
 import { can } from '../domain/principal.ts';
+import { throttledBlobs } from './blob-progress.ts';
 import { requireRight } from './callers.ts';
 import { deployment, functionDetails, functionSummary, logLine } from './function-views.ts';
+import { answerInLines, wantsLines } from './json-lines.ts';
 import { readPackageConfig } from './package-config.ts';
 import { forNamed, forSome } from './route-access.ts';
 import { EventStreams } from './server-sent-events.ts';
@@ -82,8 +84,18 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     for (const network of spec.network?.networks ?? []) {
       requireRight(request.principal, 'deploy', network);
     }
-    const options = { isStaged: request.query.staged };
-    const deployed = await deployer.deploy(spec, Readable.from([request.body]), options);
+    const body = Readable.from([request.body]);
+    const isStaged = request.query.staged;
+    if (wantsLines(request)) {
+      return answerInLines(request, reply, async (tell) => {
+        const onBlob = throttledBlobs((blob) => tell({ progress: { blob } }));
+        const onProgress = (progress: DeployProgress) =>
+          'blob' in progress ? onBlob(progress.blob) : tell({ progress });
+        const deployed = await deployer.deploy(spec, body, { isStaged, onProgress });
+        return { deployed: deployment(deployed, baseUrl(request)) };
+      });
+    }
+    const deployed = await deployer.deploy(spec, body, { isStaged });
     return reply.code(deployed.changed ? 201 : 200).send(deployment(deployed, baseUrl(request)));
   });
 

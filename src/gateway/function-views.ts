@@ -24,10 +24,14 @@ export function functionDetails(record: FunctionRecord, baseUrl: string) {
   };
 }
 
-export function deployment({ record, version, changed }: DeployedVersion, baseUrl: string) {
+export function deployment(
+  { record, version, changed, unreadyNodes }: DeployedVersion,
+  baseUrl: string,
+) {
   const isLive = version.digest === record.live;
   const url = triggerUrl(liveVersion(record), baseUrl);
-  return { name: record.name, version: versionSummary(version), changed, isLive, url };
+  const summary = versionSummary(version);
+  return { name: record.name, version: summary, changed, isLive, url, unreadyNodes };
 }
 
 /** Every version, newest first, and which of them serve. Versions are told by their numbers. */

@@ -5,17 +5,19 @@ import { runtimes } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { BaseImageBuilder } from '../domain/image.ts';
 import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
-import type { ImageGarbage } from '../domain/image-garbage.ts';
+import type { ImageGarbage, NodesGarbage } from '../domain/image-garbage.ts';
 import { parseImageReference, type ImageReference } from '../domain/image-reference.ts';
 import { can } from '../domain/principal.ts';
 import { requireRight } from './callers.ts';
 import { acceptJson } from './json-bodies.ts';
+import { throttledBlobs } from './blob-progress.ts';
 import { answerInLines } from './json-lines.ts';
 import { forHost, forSome } from './route-access.ts';
 
 export interface ImageRoutesOptions {
   readonly catalog: ImageCatalog;
-  readonly garbage: ImageGarbage;
+  readonly garbage: Pick<ImageGarbage, 'collect'>;
+  readonly nodesGarbage: NodesGarbage;
   readonly bases: Pick<BaseImageBuilder, 'refresh'>;
 }
 
@@ -38,13 +40,10 @@ type ByName = Static<typeof byNameSchema>;
 /** A transfer takes as long as the network needs; a day is a mistake. */
 const transferLimitMs = 24 * 3_600_000;
 
-/** At most so often one line of progress for each blob. */
-const progressEveryMs = 200;
-
 /** Images by name, `/v1/images…`. A transfer's answer is a line of JSON for each step, then one for the end. */
 export function imageRoutes(
   app: FastifyInstance,
-  { catalog, garbage, bases }: ImageRoutesOptions,
+  { catalog, garbage, nodesGarbage, bases }: ImageRoutesOptions,
 ): void {
   acceptJson(app);
 
@@ -78,7 +77,10 @@ export function imageRoutes(
   app.post<{ Body: Static<typeof collectSchema> }>(
     '/v1/images/collections',
     { config: forHost('admin'), schema: { body: collectSchema } },
-    async ({ body: { dryRun } }) => await garbage.collect({ dryRun }),
+    async ({ body: { dryRun } }) => {
+      const here = await garbage.collect({ dryRun });
+      return { ...here, ...(await nodesGarbage.collect({ dryRun })) };
+    },
   );
 
   app.post<{ Body: Static<typeof baseSchema> }>(
@@ -117,15 +119,8 @@ function transfer(
   const left = new AbortController();
   reply.raw.once('close', () => left.abort());
   const signal = AbortSignal.any([left.signal, AbortSignal.timeout(transferLimitMs)]);
-  const toldMs = new Map<Digest, number>();
   return answerInLines(request, reply, async (tell) => {
-    const onProgress: ImageTransfer['onProgress'] = (progress) => {
-      const nowMs = performance.now();
-      const isEnd = progress.doneBytes === progress.totalBytes;
-      if (!isEnd && nowMs - (toldMs.get(progress.digest) ?? 0) < progressEveryMs) return;
-      toldMs.set(progress.digest, nowMs);
-      tell({ progress });
-    };
+    const onProgress = throttledBlobs((progress) => tell({ progress }));
     return { digest: await run({ signal, onProgress }) };
   });
 }

@@ -1,5 +1,5 @@
 import type { HostConfig } from '../config/host-config.ts';
-import type { FunctionRecord } from '../domain/function.ts';
+import type { FunctionRecord, FunctionSpec } from '../domain/function.ts';
 import { imageTransferLimitMs } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkRecord } from '../domain/private-network.ts';
@@ -18,9 +18,12 @@ import { DataSchema } from '../orchestration/data-schema.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
 import { recordedNetworks, requireNetworks } from '../orchestration/private-networks.ts';
 import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
+import { askedNodesGarbage } from '../orchestration/nodes-garbage.ts';
+import { NodeQuestions } from '../orchestration/node-questions.ts';
+import { NodeVersions } from '../orchestration/node-versions.ts';
 import { placeFunction } from '../orchestration/placement-policy.ts';
 import { requireRuntimeClass } from '../orchestration/runtime-classes.ts';
-import { RedisSandboxDirectory } from '../orchestration/sandbox-directory.ts';
+import { askedSandboxDirectory } from '../orchestration/sandbox-directory.ts';
 import { requireVolumes } from '../orchestration/required-volumes.ts';
 import { nodesWithVolumes } from '../orchestration/volume-placement-policy.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
@@ -55,12 +58,18 @@ export async function createGatewayHost(
   const { keys, secrets, masterKey, authorizer, guard } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
-  const sandboxes = new RedisSandboxDirectory({ ...fast, nodes });
+  const questions = new NodeQuestions(fast);
+  const sandboxes = askedSandboxDirectory({ questions, nodes });
+  const nodesFor = ({ volumes }: FunctionSpec, live = nodes.live()) =>
+    nodesWithVolumes(volumes, (name) => volumeRecords.get(name), live);
+  const nodeVersions = new NodeVersions({ questions, nodesFor });
   const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
   const lane = new BullLaneProducer(fast);
   const eventQueues = createEventQueues(durable);
   const logs = new FileLogStore({ dir: paths.logs });
-  const images = imagesOf(config);
+  const images = imagesOf(config, () =>
+    deployedRepositories(functions.list(), nodeVersions.preparing()),
+  );
   const relay = new FactRelay({ ...fast, bus: facts, source: `gateway/${config.hostname}` });
   const feed = new FactStream(fast);
   const metrics = new PrometheusPage({ nodes, sandboxes, logger });
@@ -74,12 +83,13 @@ export async function createGatewayHost(
     invoker: eventQueues.invoker,
     records: eventQueues.records,
   });
-  const registry = images.registry(() => deployedRepositories(functions.list()));
   const deployer = createFunctionDeployer({
     functions,
     packages: images.packages,
     images: images.provider,
-    publish: (version) => images.publish(version, AbortSignal.timeout(imageTransferLimitMs)),
+    publish: (version, onProgress) =>
+      images.publish(version, { signal: AbortSignal.timeout(imageTransferLimitMs), onProgress }),
+    readyNodes: (spec, digest, onProgress) => nodeVersions.prepare(spec, digest, onProgress),
     secrets,
     admit: (spec) => {
       checkEgress(spec.network, config.network);
@@ -109,11 +119,7 @@ export async function createGatewayHost(
     replies,
     nodes,
     sandboxes,
-    place: (spec, live) =>
-      placeFunction(
-        spec.name,
-        nodesWithVolumes(spec.volumes, (name) => volumeRecords.get(name), live),
-      ),
+    place: (spec, live) => placeFunction(spec.name, nodesFor(spec, live)),
     volumes: new VolumeClient({ socketPath: paths.volumeSocket }),
     volumeRecords,
     networks: recordedNetworks({
@@ -129,7 +135,8 @@ export async function createGatewayHost(
     secrets,
     masterKey,
     authorizer,
-    ...registry,
+    ...images.registry,
+    nodesGarbage: askedNodesGarbage({ questions, nodes }),
     guard,
     logger,
   });
@@ -143,14 +150,14 @@ export async function createGatewayHost(
     new DataSchema(durable),
     feed,
     relay,
-    imageFolders(images),
+    imageFolders(images, { isGateways: true }),
     functions,
     ...security.services,
     volumeRecords,
     networkRecords,
     audit,
     nodes,
-    sandboxes,
+    questions,
     replies,
     lane,
     eventQueues.service,
@@ -158,7 +165,7 @@ export async function createGatewayHost(
     canaries,
     logs,
     usage,
-    new PeriodicCollection(registry.garbage, logger),
+    new PeriodicCollection(images.registry.garbage, logger),
     gateway,
   ]);
   return Object.defineProperty(services, 'address', {

@@ -1,11 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import type { HostConfig } from '../config/host-config.ts';
 import type { Service } from '../domain/service.ts';
-import { createImages, machinePrograms, type Images } from '../images/index.ts';
+import { createImages, machinePrograms, type Images, type ImagesOptions } from '../images/index.ts';
 import { dataPaths } from './data-paths.ts';
 
-export function imagesOf({ dataDir, registries, url, key }: HostConfig): Images {
+/** `deployed`: as ImagesOptions has it. */
+export function imagesOf(
+  { dataDir, registries, url, key }: HostConfig,
+  deployed?: ImagesOptions['deployed'],
+): Images {
   return createImages({
+    ...(deployed ? { deployed } : {}),
     dir: dataPaths(dataDir).images,
     runtimeDir: fileURLToPath(new URL('../../runtime', import.meta.url)),
     programs: machinePrograms(process.arch),
@@ -14,8 +19,11 @@ export function imagesOf({ dataDir, registries, url, key }: HostConfig): Images 
 }
 
 /** The folders, for a process that may be the first that uses them. */
-export const imageFolders = (images: Images): Service => ({
+export const imageFolders = (
+  images: Images,
+  { isGateways }: { readonly isGateways: boolean },
+): Service => ({
   name: 'image folders',
-  start: () => images.open({ exclusive: false }),
+  start: () => images.open({ exclusive: false, isGateways }),
   stop: async () => {},
 });

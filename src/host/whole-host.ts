@@ -54,7 +54,7 @@ export function createWholeHost(config: HostConfig, logger: Logger): WholeHost {
         name: 'base image node24',
         run: async (signal) => {
           await mkdir(config.dataDir, { recursive: true });
-          await images.open({ exclusive: true });
+          await images.open({ exclusive: true, isGateways: true });
           const { digest } = await images.baseImages.ensure('node24');
           await images.provider.prepare(digest, signal); // so that no call has to unpack it
         },

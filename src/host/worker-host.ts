@@ -24,13 +24,19 @@ import type { Service } from '../domain/service.ts';
 import type { VolumeRecord } from '../domain/volume.ts';
 import { FactBus } from '../events/fact-bus.ts';
 import { FactRelay } from '../events/fact-relay.ts';
+import { PeriodicCollection } from '../images/index.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import { CgroupTree, hideUnifiedHierarchy, readCgroupLayout } from '../linux/index.ts';
 import { DataSchema } from '../orchestration/data-schema.ts';
 import { networkDirectory } from '../orchestration/private-networks.ts';
+import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
 import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
+import { NodeAnswers } from '../orchestration/node-answers.ts';
 import { ensureNodeId } from '../orchestration/node-id.ts';
-import { SandboxAnswers } from '../orchestration/sandbox-answers.ts';
+import type { PreparationQuestion } from '../orchestration/node-versions.ts';
+import type { CollectionQuestion } from '../orchestration/nodes-garbage.ts';
+import type { SandboxQuestion } from '../orchestration/sandbox-directory.ts';
+import { nodesWithVolumes } from '../orchestration/volume-placement-policy.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { isBlocked } from '../network/blocked-ranges.ts';
 import { createEventQueueWorker } from '../queue/index.ts';
@@ -47,8 +53,10 @@ import { UsageMeter } from '../telemetry/usage/usage-meter.ts';
 import { createNodeVolumes, mountPlan } from '../volumes/index.ts';
 import { AddressedAttempts } from '../worker/addressed-attempts.ts';
 import { Attempts } from '../worker/attempts.ts';
+import { DeployedVersions } from '../worker/deployed-versions.ts';
 import { Dispatcher } from '../worker/dispatcher.ts';
 import { InvocationRunner } from '../worker/invocation-runner.ts';
+import { collectedGarbage } from '../worker/collected-garbage.ts';
 import { VersionCache } from '../worker/version-cache.ts';
 import { WebhookSender } from '../worker/webhook-sender.ts';
 import { dataPaths } from './data-paths.ts';
@@ -100,7 +108,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const logs = new FileLogStore({ dir: paths.logs });
   const security = await workerSecurity(paths, durable, logs);
-  const images = imagesOf(config);
+  const images = imagesOf(config, () => deployedRepositories(functions.list()));
   const roots = new RootMounts(workspace.rootsDir);
   const engine = new OciEngine({
     runtime: await findOciRuntime(config.ociRuntime),
@@ -205,10 +213,26 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
   const announcement = new NodeAnnouncement({ ...fast, node });
-  const answers = new SandboxAnswers({
+  const garbage = collectedGarbage(images.node.garbage, versions);
+  const answers = new NodeAnswers({
     ...fast,
     node: node.id,
-    sandboxes: (idPrefix) => maker.list(idPrefix),
+    answerers: {
+      sandboxes: ({ idPrefix }: SandboxQuestion) => ({ sandboxes: maker.list(idPrefix) }),
+      preparation: async ({ digest }: PreparationQuestion) => {
+        await versions.prepare(digest);
+        return {};
+      },
+      collection: (question: CollectionQuestion) => garbage.collect(question),
+    },
+  });
+  const deployedVersions = new DeployedVersions({
+    functions,
+    mayRun: ({ volumes: mounts }) =>
+      nodesWithVolumes(mounts, (name) => volumeRecords.get(name), [node]).length > 0,
+    images: images.node,
+    versions,
+    logger,
   });
   const relay = new FactRelay({ ...fast, bus: facts, source: `worker/${node.id}` });
   const usage = new UsageMeter({
@@ -222,7 +246,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     new DataSchema(durable),
     relay,
     usage,
-    imageFolders(images),
+    imageFolders(images, { isGateways: false }),
     new Leftovers(engine, cgroups, facts),
     workspace,
     volumeRecords,
@@ -238,9 +262,11 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     replies,
     dispatcher,
     consumer,
-    answers,
     functions,
+    answers,
     ...standby,
+    deployedVersions,
+    new PeriodicCollection(garbage, logger),
     eventQueues,
     queueTriggers,
     announcement,

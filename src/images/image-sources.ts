@@ -1,7 +1,7 @@
 import { HostError } from '../domain/errors.ts';
 import { isDigest, type Digest } from '../domain/ids.ts';
 import type { ImageResolver } from '../domain/image.ts';
-import type { ImageCatalog } from '../domain/image-catalog.ts';
+import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
 import { parseImageReference } from '../domain/image-reference.ts';
 import { imageTransferLimitMs } from '../domain/limits.ts';
 import type { BlobStore } from './blob-store.ts';
@@ -29,8 +29,8 @@ export class ImageSources implements ImageResolver {
     this.#blobs = options.blobs;
   }
 
-  async resolve(reference: string): Promise<Digest> {
-    const digest = await this.#forThisMachine(await this.#find(reference));
+  async resolve(reference: string, onProgress?: ImageTransfer['onProgress']): Promise<Digest> {
+    const digest = await this.#forThisMachine(await this.#find(reference, onProgress));
     const { manifest } = await readImage(this.#blobs, digest);
     for (const layer of manifest.layers) {
       if (!(await this.#blobs.has(layer.digest))) throw notStored(reference);
@@ -38,9 +38,10 @@ export class ImageSources implements ImageResolver {
     return digest;
   }
 
-  async #find(reference: string): Promise<Digest> {
+  async #find(reference: string, onProgress: ImageTransfer['onProgress']): Promise<Digest> {
     if (!isDigest(reference)) {
-      const transfer = { signal: AbortSignal.timeout(imageTransferLimitMs) };
+      const signal = AbortSignal.timeout(imageTransferLimitMs);
+      const transfer = onProgress ? { signal, onProgress } : { signal };
       return await this.#options.catalog.pull(parseImageReference(reference), transfer);
     }
     if (!(await this.#blobs.has(reference))) throw notStored(reference);

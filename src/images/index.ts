@@ -5,7 +5,7 @@ import type {
   ImageProvider,
   PackageBuilder,
 } from '../domain/image.ts';
-import type { ImageCatalog } from '../domain/image-catalog.ts';
+import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
 import type { ImageGarbage } from '../domain/image-garbage.ts';
 import type { BlobUploads, ImageRepositories, PublishedRepository } from '../domain/registry.ts';
 import { imageLimitBytes } from '../domain/limits.ts';
@@ -18,6 +18,7 @@ import { dockerCredentials } from './client/registry-credentials.ts';
 import { RemoteImages } from './client/remote-images.ts';
 import type { Mirrors } from './client/remote-reference.ts';
 import { GarbageCollector } from './gc/garbage-collector.ts';
+import { GatewayMark, NodeGarbage } from './gc/node-garbage.ts';
 import { RecentUse } from './gc/recent-use.ts';
 import { ImageIndex } from './image-index.ts';
 import { gatewayOrigin, registryOrigin, withGateway, type GatewayOrigin } from './image-origin.ts';
@@ -28,7 +29,7 @@ import { OriginImages } from './origin-images.ts';
 import { LayeredPackageBuilder } from './package-builder.ts';
 import { publishVersion } from './publish-version.ts';
 import type { BaseImageOptions } from './recipe.ts';
-import { isReserved, PublishedRepositories } from './registry/published.ts';
+import { isReserved, PublishedRepositories, type PublishedSource } from './registry/published.ts';
 import { RepositoryStore } from './registry/repository-store.ts';
 import { UploadStore } from './registry/upload-store.ts';
 import { SignatureChecks } from './signature-checks.ts';
@@ -42,6 +43,8 @@ export { machinePrograms } from './machine-programs.ts';
 export interface ImagesOptions extends BaseImageOptions {
   /** An OCI image layout, with the unpacked layers beside its blobs. */
   readonly dir: string;
+  /** What is deployed, as repositories: it can be pulled and is needed. Default: nothing. */
+  readonly deployed?: () => ReadonlyMap<string, PublishedRepository>;
   /** How registries are reached. */
   readonly registries: {
     /** Docker's config.json. */
@@ -61,19 +64,24 @@ export interface ImagesOptions extends BaseImageOptions {
 export interface Images {
   /**
    * Makes the folders. Idempotent. `exclusive`: no other process uses them yet, so what an
-   * interrupted one left is removed.
+   * interrupted one left is removed. `isGateways`: they are a gateway's from now on.
    */
-  open(options: { readonly exclusive: boolean }): Promise<void>;
+  open(options: { readonly exclusive: boolean; readonly isGateways?: boolean }): Promise<void>;
   readonly provider: ImageProvider;
   /** The same for a worker, which may have another disk than the gateway. */
-  readonly node: Pick<OriginImages, 'prepare' | 'prepareBase'>;
+  readonly node: NodeImages;
   /** Pushes a version, and the base image under it, to the other registry, where there is one. */
-  publish(version: BuiltVersion, signal: AbortSignal): Promise<void>;
+  publish(version: BuiltVersion, transfer: ImageTransfer): Promise<void>;
   readonly packages: PackageBuilder;
   readonly archives: ImageImporter;
   readonly baseImages: BaseImageBuilder;
-  /** What `/v2/` serves: what was pushed, the base images, and what `deployed` says. */
-  registry(deployed: () => ReadonlyMap<string, PublishedRepository>): Registry;
+  /** What `/v2/` serves: what was pushed, the base images, and what is deployed. */
+  readonly registry: Registry;
+}
+
+export interface NodeImages extends Pick<OriginImages, 'has' | 'prepare' | 'prepareBase'> {
+  /** Of a disk of its own; on a gateway's it finds nothing, as the gateway knows more. */
+  readonly garbage: ImageGarbage;
 }
 
 export interface Registry {
@@ -102,58 +110,46 @@ export function createImages(options: ImagesOptions): Images {
   const target = repository === undefined ? undefined : registryOrigin(repository);
   const origin = target ?? (gateway && gatewayOrigin(gateway));
 
-  function registry(deployed: () => ReadonlyMap<string, PublishedRepository>): Registry {
-    const source = async () => new Map([...(await basesOf(index)), ...deployed()]);
-    const published = new PublishedRepositories(source, blobs);
-    const repositories = new RepositoryStore(join(options.dir, 'repositories'), blobs, published);
-    const uploads = new UploadStore(repositories, blobs);
-    const { dir } = options;
-    return {
-      repositories,
-      uploads,
-      bases: baseImages,
-      garbage: new GarbageCollector({
-        dir,
-        blobs,
-        index,
-        published: source,
-        repositories,
-        uploads,
-        recent,
-      }),
-      catalog: new StoredCatalog({
-        blobs,
-        index,
-        repositories,
-        remote,
-        signatures: new SignatureChecks({ verifier, client, repositories, blobs }),
-      }),
-    };
-  }
+  const gatewayMark = new GatewayMark(options.dir);
+  const published: PublishedSource = async () =>
+    new Map([...(await basesOf(index)), ...(options.deployed?.() ?? [])]);
+  const repositories = new RepositoryStore(
+    join(options.dir, 'repositories'),
+    blobs,
+    new PublishedRepositories(published, blobs),
+  );
+  const uploads = new UploadStore(repositories, blobs);
+  const { dir } = options;
+  const stores = { dir, blobs, index, published, repositories, uploads, recent };
+  const garbage = new GarbageCollector(stores);
+  const signatures = new SignatureChecks({ verifier, client, repositories, blobs });
+  const catalog = new StoredCatalog({ blobs, index, repositories, remote, signatures });
+  const node = new OriginImages({ blobs, index, remote, provider, bases: baseImages, origin });
 
   return {
-    async open({ exclusive }) {
+    async open({ exclusive, isGateways = false }) {
       await blobs.open();
       await layers.open();
       if (exclusive) await Promise.all([blobs.removeLeftovers(), layers.removeLeftovers()]);
+      if (isGateways) await gatewayMark.set();
     },
     provider,
-    node: new OriginImages({ blobs, remote, provider, bases: baseImages, origin }),
-    publish: async (version, signal) =>
-      target && (await publishVersion({ target, remote, bases: baseImages }, version, signal)),
+    node: Object.assign(node, { garbage: new NodeGarbage(garbage, gatewayMark) }),
+    publish: async (version, transfer) =>
+      target && (await publishVersion({ target, remote, bases: baseImages }, version, transfer)),
     packages: new LayeredPackageBuilder({
       blobs,
       bases: baseImages,
       resolver: new ImageSources({
         blobs,
-        catalog: registry(() => new Map()).catalog,
+        catalog,
         admitUnnamed: (digest) => verifier.check(digest, digest),
       }),
       init: options.programs.init,
     }),
     archives: new ArchiveImporter(blobs, imageLimitBytes),
     baseImages,
-    registry,
+    registry: { repositories, uploads, catalog, garbage, bases: baseImages },
   };
 }
 

@@ -7,10 +7,13 @@ import { imageTransferLimitMs } from '../domain/limits.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { BlobStore } from './blob-store.ts';
 import type { RemoteImages } from './client/remote-images.ts';
+import type { ImageIndex } from './image-index.ts';
 import type { ImageOrigin } from './image-origin.ts';
+import { manifestLimitBytes, parseManifest } from './manifest-content.ts';
 
 export interface OriginImagesOptions {
   readonly blobs: BlobStore;
+  readonly index: ImageIndex;
   readonly remote: RemoteImages;
   readonly provider: ImageProvider;
   readonly bases: Pick<BaseImageBuilder, 'find'>;
@@ -26,24 +29,47 @@ export class OriginImages implements ImageProvider {
     this.#options = options;
   }
 
+  /** Whether nothing of it has to be pulled: an interrupted garbage collection may have left a part. */
+  async has(digest: Digest): Promise<boolean> {
+    const { blobs } = this.#options;
+    if (!(await blobs.has(digest))) return false;
+    const manifest = parseManifest(await blobs.readSmall(digest, manifestLimitBytes));
+    const there = await Promise.all(manifest.blobs.map((blob) => blobs.has(blob.digest)));
+    return there.every(Boolean);
+  }
+
   async prepare(digest: Digest, signal: AbortSignal): Promise<PreparedImage> {
-    const { blobs, origin, remote, provider } = this.#options;
-    // A manifest is stored last: where it is, all of the image is.
-    if (!(await blobs.has(digest))) {
+    const { origin, remote, provider } = this.#options;
+    if (!(await this.has(digest))) {
       if (!origin) throw noOrigin(digest);
       await this.#flights.run(digest, () => remote.pull(origin.version(digest), transfer()));
     }
     return await provider.prepare(digest, signal);
   }
 
-  /** On the gateway's disk its own; elsewhere as it is at the origin now. */
+  /** On the gateway's disk its own; elsewhere as it is at the origin now, or was last. */
   async prepareBase(runtime: Runtime, signal: AbortSignal): Promise<PreparedImage> {
-    const { bases, origin, provider, remote } = this.#options;
+    const { bases, origin, provider } = this.#options;
     const found = bases.find(runtime);
-    const digest = origin
-      ? await found.catch(() => remote.pull(origin.base(runtime), transfer()))
-      : await found;
+    const digest = origin ? await found.catch(() => this.#pullBase(runtime, origin)) : await found;
     return await provider.prepare(digest, signal);
+  }
+
+  /** It gets a name here, so that it is kept while stems may need it. */
+  async #pullBase(runtime: Runtime, origin: ImageOrigin): Promise<Digest> {
+    const { blobs, index, remote } = this.#options;
+    const name = `hearth/pulled/${runtime}`;
+    try {
+      const digest = await remote.pull(origin.base(runtime), transfer());
+      const content = await blobs.readSmall(digest, manifestLimitBytes);
+      const { mediaType } = parseManifest(content);
+      await index.set(name, { mediaType, digest, size: content.length });
+      return digest;
+    } catch (error) {
+      const last = await index.find(name);
+      if (last) return last.digest;
+      throw error;
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { HostError } from '../domain/errors.ts';
 import type { FunctionSpec } from '../domain/function.ts';
 import type { Digest } from '../domain/ids.ts';
 import type { BaseImageBuilder, ImageResolver, PackageBuilder } from '../domain/image.ts';
+import type { ImageTransfer } from '../domain/image-catalog.ts';
 import type { BlobStore } from './blob-store.ts';
 import { layerTar, type LayerEntries } from './layer-tar.ts';
 import { mediaTypes, readImage, writeImage, type ImageConfig } from './manifest.ts';
@@ -43,8 +44,12 @@ export class LayeredPackageBuilder implements PackageBuilder {
     this.#blobs = options.blobs;
   }
 
-  async build(spec: FunctionSpec, packageTar: Readable): Promise<Digest> {
-    const { base, top } = await this.#parts(spec, await readPackage(packageTar));
+  async build(
+    spec: FunctionSpec,
+    packageTar: Readable,
+    onProgress?: ImageTransfer['onProgress'],
+  ): Promise<Digest> {
+    const { base, top } = await this.#parts(spec, await readPackage(packageTar), onProgress);
     const { manifest, config } = await readImage(this.#blobs, base);
     const layer = await this.#blobs.put(layerTar(top));
     const versionConfig: ImageConfig = {
@@ -65,11 +70,13 @@ export class LayeredPackageBuilder implements PackageBuilder {
   async #parts(
     { runtime, entry, image }: FunctionSpec,
     files: LayerEntries,
+    onProgress: ImageTransfer['onProgress'],
   ): Promise<VersionParts> {
     const { bases, resolver, init } = this.#options;
     if (runtime === 'image') {
       if (files.size > 0) throw filesBesideImage();
-      return { base: await resolver.resolve(image?.reference ?? ''), top: supportLayer(init) };
+      const base = await resolver.resolve(image?.reference ?? '', onProgress);
+      return { base, top: supportLayer(init) };
     }
     if (!files.has(entry)) throw noEntry(entry);
     const placed = [...files].map(([path, file]) => [`${taskFolder}/${path}`, file] as const);

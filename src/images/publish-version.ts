@@ -1,4 +1,5 @@
 import type { BaseImageBuilder } from '../domain/image.ts';
+import type { ImageTransfer } from '../domain/image-catalog.ts';
 import type { BuiltVersion } from '../domain/version.ts';
 import type { RemoteImages } from './client/remote-images.ts';
 import type { ImageOrigin } from './image-origin.ts';
@@ -13,10 +14,10 @@ export interface PublishOptions {
 export async function publishVersion(
   { target, remote, bases }: PublishOptions,
   { functionName, number, digest, runtime }: BuiltVersion,
-  signal: AbortSignal,
+  transfer: ImageTransfer,
 ): Promise<void> {
   const tag = `${functionName}-${number}`;
-  await remote.push(digest, { ...target.version(digest), tag }, { signal });
+  await remote.push(digest, { ...target.version(digest), tag }, transfer);
   if (runtime === 'image') return;
-  await remote.push(await bases.find(runtime), target.base(runtime), { signal });
+  await remote.push(await bases.find(runtime), target.base(runtime), transfer);
 }

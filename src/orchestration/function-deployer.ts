@@ -1,5 +1,11 @@
 import type { Readable } from 'node:stream';
-import type { CanaryMove, DeployedVersion, FunctionDeployer } from '../domain/deployer.ts';
+import type {
+  CanaryMove,
+  DeployedVersion,
+  DeployOptions,
+  FunctionDeployer,
+  UnreadyNode,
+} from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import {
@@ -7,13 +13,17 @@ import {
   type FunctionRecord,
   type FunctionSpec,
   type FunctionStore,
+  type FunctionVersion,
 } from '../domain/function.ts';
+import type { Digest } from '../domain/ids.ts';
 import type { ImageProvider, PackageBuilder } from '../domain/image.ts';
+import type { ImageProgress } from '../domain/image-catalog.ts';
 import { missingSecrets, secretsNeeded, type SecretSource } from '../domain/secret.ts';
 import type { BuiltVersion } from '../domain/version.ts';
 import { KeyedMutex } from '../lib/keyed-mutex.ts';
 import { withCanaryMoved } from './canary-changes.ts';
 import { nextRecord } from './next-record.ts';
+import type { NodesProgress } from './node-versions.ts';
 import { rolledBack, withAlias, withTraffic } from './traffic-changes.ts';
 
 /** An unpack of the largest image on a slow disk; past it something is broken. */
@@ -25,7 +35,16 @@ export interface FunctionDeployerOptions {
   /** Unpacks it before any traffic comes to it. */
   readonly images: Pick<ImageProvider, 'prepare'>;
   /** Takes a new version to where nodes pull it from, before any traffic comes to it; default: nowhere. */
-  readonly publish?: (version: BuiltVersion) => Promise<void>;
+  readonly publish?: (
+    version: BuiltVersion,
+    onProgress: (blob: ImageProgress) => void,
+  ) => Promise<void>;
+  /** Has the nodes that may run a version make it ready; default: there are none. */
+  readonly readyNodes?: (
+    spec: FunctionSpec,
+    digest: Digest,
+    onProgress?: NodesProgress,
+  ) => Promise<readonly UnreadyNode[]>;
   readonly secrets: SecretSource;
   /** Throws HostError `invalid` for what cannot work on this installation; default: nothing. */
   readonly admit?: (spec: FunctionSpec) => void;
@@ -36,27 +55,30 @@ export interface FunctionDeployerOptions {
 export function createFunctionDeployer(options: FunctionDeployerOptions): FunctionDeployer {
   const { functions, packages, images, secrets, facts } = options;
   const { admit = () => {}, publish = async () => {}, now = () => new Date() } = options;
+  const { readyNodes = async () => [] } = options;
   const mutex = new KeyedMutex<string>();
 
   async function deploy(
     spec: FunctionSpec,
     packageTar: Readable,
-    isStaged: boolean,
+    { isStaged = false, onProgress = () => {} }: DeployOptions,
   ): Promise<DeployedVersion> {
+    const onBlob = (blob: ImageProgress) => onProgress({ blob });
     admit(spec);
     const { missing } = secrets.bind({ name: spec.name, secrets: secretsNeeded(spec) });
     if (missing.length > 0) throw lacksSecrets(spec.name, missing);
-    const digest = await packages.build(spec, packageTar);
+    const digest = await packages.build(spec, packageTar, onBlob);
     const existing = functions.get(spec.name);
     const record = nextRecord(existing, { digest, spec, isStaged }, now());
     const version = record.versions.findLast((one) => one.digest === digest) ?? liveVersion(record);
-    if (record === existing) return { record, version, changed: false };
+    if (record === existing) return { record, version, changed: false, unreadyNodes: [] };
     const { number } = version;
     await images.prepare(digest, AbortSignal.timeout(prepareLimitMs));
-    await publish({ functionName: spec.name, number, digest, runtime: spec.runtime });
+    await publish({ functionName: spec.name, number, digest, runtime: spec.runtime }, onBlob);
+    const unreadyNodes = await readyNodes(spec, digest, (nodes) => onProgress({ nodes }));
     await functions.put(record);
     facts.publish('function.deployed', { functionName: spec.name, version: digest, number });
-    return { record, version, changed: true };
+    return { record, version, changed: true, unreadyNodes };
   }
 
   async function remove(name: string): Promise<boolean> {
@@ -75,8 +97,9 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     const record = changed(existing);
     const { live, split } = record;
     const signal = AbortSignal.timeout(prepareLimitMs);
-    for (const digest of split ? [live, split.version] : [live]) {
+    for (const { digest, spec } of newlyCalled(record, existing)) {
       await images.prepare(digest, signal);
+      await readyNodes(spec, digest);
     }
     await functions.put(record);
     if (live !== existing.live || split !== existing.split) {
@@ -115,8 +138,8 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
   const changing = (name: string, changed: (record: FunctionRecord) => FunctionRecord) =>
     mutex.run(name, () => change(name, changed));
   return {
-    deploy: (spec, packageTar, { isStaged = false } = {}) =>
-      mutex.run(spec.name, () => deploy(spec, packageTar, isStaged)),
+    deploy: (spec, packageTar, deployOptions = {}) =>
+      mutex.run(spec.name, () => deploy(spec, packageTar, deployOptions)),
     setTraffic: (name, traffic) => changing(name, (record) => withTraffic(record, traffic, now())),
     rollback: (name) => changing(name, rolledBack),
     moveCanary: (name, revision, move) => mutex.run(name, () => moveCanary(name, revision, move)),
@@ -124,6 +147,19 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
       changing(name, (record) => withAlias(record, alias, version)),
     remove: (name) => mutex.run(name, () => remove(name)),
   };
+}
+
+/** What gets traffic or a name that had neither; what was live before is ready still. */
+function newlyCalled(record: FunctionRecord, existing: FunctionRecord): readonly FunctionVersion[] {
+  const called = ({ live, split, aliases = {} }: FunctionRecord) => [
+    live,
+    split?.version,
+    ...Object.values(aliases),
+  ];
+  const now = new Set(called(record));
+  const before = new Set([...called(existing), existing.previous]);
+  const latest = new Map(record.versions.map((version) => [version.digest, version]));
+  return [...latest.values()].filter(({ digest }) => now.has(digest) && !before.has(digest));
 }
 
 const lacksSecrets = (name: string, missing: readonly string[]): HostError =>

@@ -4,10 +4,10 @@ export const redisKeys = (prefix: string) => ({
   nodeIds: `${prefix}{nodes}:ids`,
   /** String with an expiry: JSON of the NodeInfo. */
   node: (id: string) => `${prefix}{nodes}:node:${id}`,
-  /** Channel: JSON of a SandboxQuestion to all nodes. */
-  sandboxQuestions: `${prefix}{nodes}:sandbox-questions`,
-  /** Channel: JSON of SandboxAnswers to one gateway. */
-  sandboxAnswers: (gateway: string) => `${prefix}{nodes}:sandbox-answers:${gateway}`,
+  /** Channel: JSON of a NodeQuestion to all nodes. */
+  questions: `${prefix}{nodes}:questions`,
+  /** Channel: JSON of NodeAnswers to one gateway. */
+  answers: (gateway: string) => `${prefix}{nodes}:answers:${gateway}`,
 });
 
 /** Which schema the records have. */

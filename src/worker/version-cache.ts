@@ -31,6 +31,11 @@ export class VersionCache {
     return version;
   }
 
+  /** After layers were removed from the disk, some of them maybe those of a remembered version. */
+  forget(): void {
+    this.#versions.clear();
+  }
+
   /** Callers of one version share one preparation; it is not stopped when one of them leaves. */
   prepare(digest: Digest): Promise<PreparedVersion> {
     return this.#flights.run(digest, async () => {

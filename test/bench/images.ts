@@ -50,7 +50,7 @@ export async function run(): Promise<readonly (readonly [string, Samples])[]> {
     const insecure = ['--insecure-policy', 'copy'];
     await exec('skopeo', [...insecure, '--dest-tls-verify=false', layout, `docker://${name}`]);
 
-    const { catalog } = images.registry(() => new Map());
+    const { catalog } = images.registry;
     const digest = await catalog.pull(parseImageReference(name), { signal: never });
     const unpack = await timed(dir, async () => {
       await images.provider.prepare(digest, never);
@@ -63,9 +63,7 @@ export async function run(): Promise<readonly (readonly [string, Samples])[]> {
     const pull = await timed(dir, async (own) => {
       const others = imagesIn(own);
       await others.open({ exclusive: true });
-      await others
-        .registry(() => new Map())
-        .catalog.pull(parseImageReference(name), { signal: never });
+      await others.registry.catalog.pull(parseImageReference(name), { signal: never });
     });
     const skopeo = await timed(dir, (own) =>
       exec('skopeo', [...insecure, '--src-tls-verify=false', `docker://${name}`, `oci:${own}/l:i`]),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ApiClient } from '../../src/cli/api-client.ts';
 import { packageFiles } from '../../src/cli/package-files.ts';
+import { ProgressLine } from '../../src/cli/progress-line.ts';
 import { parseFunctionConfig } from '../../src/config/function-config.ts';
 
 const config = '{ "name": "report", "runtime": "python3", "entry": "main.py" }';
@@ -19,7 +20,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-const pack = () => packageFiles({ client, environment }, dir, config, parseFunctionConfig(config));
+const pack = async () => {
+  using line = new ProgressLine();
+  return await packageFiles(
+    { client, environment, line },
+    dir,
+    config,
+    parseFunctionConfig(config),
+  );
+};
 
 /** The smallest package that pip installs. */
 async function makeWheel(file: string): Promise<void> {

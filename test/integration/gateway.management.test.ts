@@ -42,6 +42,7 @@ describe('deploying', () => {
       version: { number: 1, digest: digestOf('a'), createdAt: expect.any(String) },
       changed: true,
       isLive: true,
+      unreadyNodes: [],
       url: `${running.gateway.address}/fn/hello`,
     });
     expect((await running.send('GET', '/fn/hello')).text).toBe('ok');

@@ -57,7 +57,7 @@ async function newHost(
   await images.open({ exclusive: true });
   return { ...images, dir: folder };
 }
-const catalogOf = (images: Images) => images.registry(() => new Map()).catalog;
+const catalogOf = (images: Images) => images.registry.catalog;
 const blobPath = (host: { dir: string }, digest: string) =>
   join(host.dir, 'blobs', digest.replace(':', '/'));
 

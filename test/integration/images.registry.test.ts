@@ -13,6 +13,7 @@ import { PublishedRepositories } from '../../src/images/registry/published.ts';
 import { RepositoryStore } from '../../src/images/registry/repository-store.ts';
 import { UploadStore } from '../../src/images/registry/upload-store.ts';
 import { makeLayout, manifestDigest } from '../support/oci-layout.ts';
+import type { PublishedRepository } from '../../src/domain/registry.ts';
 import { RunningGateway, withKey } from '../support/running-gateway.ts';
 
 const run = promisify(execFile);
@@ -25,11 +26,18 @@ let running: RunningGateway;
 let host: string;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'hearth-registry-'));
-  const images = createImages({ dir: join(dir, 'images'), runtimeDir, programs, registries });
+  const deployed = new Map<string, PublishedRepository>();
+  const images = createImages({
+    dir: join(dir, 'images'),
+    deployed: () => deployed,
+    runtimeDir,
+    programs,
+    registries,
+  });
   await images.open({ exclusive: true });
   const { digest } = await images.baseImages.ensure('node24');
-  const versions = { tags: new Map([['1', digest]]), digests: [digest] };
-  running = await RunningGateway.start(images.registry(() => new Map([['functions/f', versions]])));
+  deployed.set('functions/f', { tags: new Map([['1', digest]]), digests: [digest] });
+  running = await RunningGateway.start(images.registry);
   host = new URL(running.gateway.address).host;
 });
 afterAll(async () => {

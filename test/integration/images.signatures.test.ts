@@ -58,7 +58,7 @@ beforeAll(async () => {
     },
   });
   await images.open({ exclusive: true });
-  gateway = await RunningGateway.start(images.registry(() => new Map()));
+  gateway = await RunningGateway.start(images.registry);
   ours = new URL(gateway.gateway.address).host;
   const auths = { [ours]: { username: 'root', password: 'secret' } };
   await writeFile(join(dir, 'credentials.json'), JSON.stringify({ auths }));
@@ -69,8 +69,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-const pull = (name: string) =>
-  images.registry(() => new Map()).catalog.pull(parseImageReference(name), transfer);
+const pull = (name: string) => images.registry.catalog.pull(parseImageReference(name), transfer);
 
 async function push(source: string, name: string): Promise<void> {
   const options = ['--dest-tls-verify=false', '--preserve-digests', `--dest-creds=${creds}`];

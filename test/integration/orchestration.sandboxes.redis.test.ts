@@ -1,8 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { Service } from '../../src/domain/service.ts';
-import { SandboxAnswers } from '../../src/orchestration/sandbox-answers.ts';
-import { RedisSandboxDirectory } from '../../src/orchestration/sandbox-directory.ts';
+import { NodeAnswers } from '../../src/orchestration/node-answers.ts';
+import { NodeQuestions } from '../../src/orchestration/node-questions.ts';
+import {
+  askedSandboxDirectory,
+  type SandboxQuestion,
+} from '../../src/orchestration/sandbox-directory.ts';
 import { startRedis, type RunningRedis } from '../support/redis.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 
@@ -32,21 +36,26 @@ function cluster() {
     logger: silentLogger,
   };
   return {
-    gateway: (...live: string[]) =>
-      start(
-        new RedisSandboxDirectory({
-          ...options,
-          nodes: { live: () => live.map((id) => ({ id }) as never) },
-          patienceMs: 3_000,
-        }),
-      ),
+    gateway: async (...live: string[]) =>
+      askedSandboxDirectory({
+        questions: await start(new NodeQuestions(options)),
+        nodes: { live: () => live.map((id) => ({ id }) as never) },
+        patienceMs: 3_000,
+      }),
     node: (node: string, ...ids: string[]) =>
       start(
-        new SandboxAnswers({
+        new NodeAnswers({
           ...options,
           node,
-          sandboxes: (prefix) =>
-            ids.filter((id) => id.startsWith(prefix)).map((id) => ({ id }) as SandboxView),
+          answerers: {
+            sandboxes: ({ idPrefix }: SandboxQuestion) => ({
+              sandboxes: ids
+                .filter((id) => id.startsWith(idPrefix))
+                .map((id) => ({ id }) as SandboxView),
+            }),
+            preparation: () => ({}),
+            collection: () => ({}),
+          },
         }),
       ),
   };

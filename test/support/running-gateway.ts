@@ -158,6 +158,7 @@ export class RunningGateway implements AsyncDisposable {
       facts: { publish: (type, data) => void this.facts.push({ type, data } as Fact) },
       logger,
       ...registry,
+      nodesGarbage: { collect: async () => ({ nodes: [], silentNodes: [] }) },
     });
   }
 

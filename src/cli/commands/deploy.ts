@@ -39,6 +39,9 @@ export function deployCommand(context: CommandContext): Command {
       const canary = deployment.isLive ? undefined : options.canary;
       if (canary) await beginCanary(context, deployment, canary, options);
       const { output } = context;
+      for (const { hostname, why } of deployment.unreadyNodes) {
+        output.note(`warning: ${hostname} is not ready, a first call there may wait: ${why}`);
+      }
       if (options.json) return output.json(deployment);
       output.out(describe(deployment, performance.now() - started));
       if (canary) output.out(`Canary at ${canary[0]} %: see "hearth traffic ${deployment.name}"`);

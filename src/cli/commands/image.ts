@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander';
 import { runtimes, type Runtime } from '../../domain/function.ts';
 import type { EnsuredImage } from '../../domain/image.ts';
+import type { GarbageReport, NodesGarbageReport } from '../../domain/image-garbage.ts';
 import { formatBytes } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
 import { followTransfer } from '../image-transfer.ts';
@@ -98,12 +99,7 @@ function rm({ client, output }: CommandContext): Command {
     });
 }
 
-interface Garbage {
-  readonly names: readonly string[];
-  readonly blobs: readonly string[];
-  readonly layers: readonly string[];
-  readonly freedBytes: number;
-}
+type Garbage = GarbageReport & NodesGarbageReport;
 
 function gc({ client, output }: CommandContext): Command {
   return new Command('gc')
@@ -113,11 +109,13 @@ function gc({ client, output }: CommandContext): Command {
     .action(async ({ dryRun = false, json }: JsonOption & { readonly dryRun?: boolean }) => {
       const garbage = await client.json<Garbage>('/v1/images/collections', jsonBody({ dryRun }));
       if (json) return output.json(garbage);
-      const { names, blobs, layers, freedBytes } = garbage;
-      for (const name of names) output.out(name);
-      const what = `${names.length} names, ${blobs.length} blobs and ${layers.length} unpacked layers`;
-      output.out(
-        `${dryRun ? 'Would remove' : 'Removed'} ${what}, ${formatBytes(freedBytes)} of blobs`,
-      );
+      const done = dryRun ? 'Would remove' : 'Removed';
+      for (const name of garbage.names) output.out(name);
+      output.out(`${done} ${counted(garbage)}`);
+      for (const node of garbage.nodes) output.out(`${done} ${counted(node)} on ${node.hostname}`);
+      for (const node of garbage.silentNodes) output.note(`node ${node} did not collect`);
     });
 }
+
+const counted = ({ names, blobs, layers, freedBytes }: GarbageReport): string =>
+  `${names.length} names, ${blobs.length} blobs and ${layers.length} unpacked layers, ${formatBytes(freedBytes)} of blobs`;

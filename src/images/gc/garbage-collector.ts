@@ -15,6 +15,7 @@ import type { UploadStore } from '../registry/upload-store.ts';
 import type { RecentUse } from './recent-use.ts';
 import {
   garbageRules,
+  isDiskFull,
   planGarbage,
   type GarbageState,
   type ImageParts,
@@ -58,6 +59,10 @@ export class GarbageCollector implements ImageGarbage {
     });
   }
 
+  async isShortOfSpace(): Promise<boolean> {
+    return isDiskFull(await this.#disk());
+  }
+
   async #sweep({ names, layers, blobs }: GarbageReport): Promise<void> {
     const { index, dir, repositories, uploads } = this.#options;
     for (const name of names) await index.remove(name);
@@ -80,12 +85,12 @@ export class GarbageCollector implements ImageGarbage {
   }
 
   async #state(): Promise<GarbageState> {
-    const { index, published, repositories, blobs, dir } = this.#options;
+    const { index, published, repositories, blobs } = this.#options;
     const [names, hosts, mounted, disk] = await Promise.all([
       index.list(),
       published(),
       mountedLayers(this.#layersDir),
-      statfs(dir),
+      this.#disk(),
     ]);
     const runnable = [...hosts.values()].flatMap(({ digests }) => digests);
     const kept: ImageParts[] = [];
@@ -109,8 +114,13 @@ export class GarbageCollector implements ImageGarbage {
       kept,
       cached,
       mounted,
-      disk: { totalBytes: disk.blocks * disk.bsize, freeBytes: disk.bavail * disk.bsize },
+      disk,
     };
+  }
+
+  async #disk(): Promise<GarbageState['disk']> {
+    const { blocks, bavail, bsize } = await statfs(this.#options.dir);
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
   }
 
   async #stored(

@@ -54,6 +54,13 @@ export const garbageRules: GarbageRules = {
   lowWater: 0.8,
 };
 
+export function isDiskFull(
+  { totalBytes, freeBytes }: GarbageState['disk'],
+  { highWater } = garbageRules,
+): boolean {
+  return totalBytes - freeBytes > totalBytes * highWater;
+}
+
 /**
  * What can go. INVARIANT: nothing that a runnable or kept image, a mount or anything younger than
  * the grace needs.
@@ -64,8 +71,7 @@ export function planGarbage(state: GarbageState, rules = garbageRules): GarbageR
   let forgotten = oldestFirst.filter(isOld).length;
   const { totalBytes, freeBytes } = state.disk;
   const used = totalBytes - freeBytes;
-  const isFull = used > totalBytes * rules.highWater;
-  const enoughBytes = isFull ? used - totalBytes * rules.lowWater : 0;
+  const enoughBytes = isDiskFull(state.disk, rules) ? used - totalBytes * rules.lowWater : 0;
   let plan = unneeded(state, oldestFirst.slice(forgotten), rules);
   while (plan.freedBytes < enoughBytes && forgotten < oldestFirst.length) {
     forgotten += 1;

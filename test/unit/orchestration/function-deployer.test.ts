@@ -2,7 +2,10 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { FunctionRecord } from '../../../src/domain/function.ts';
 import type { Digest } from '../../../src/domain/ids.ts';
-import { createFunctionDeployer } from '../../../src/orchestration/function-deployer.ts';
+import {
+  createFunctionDeployer,
+  type FunctionDeployerOptions,
+} from '../../../src/orchestration/function-deployer.ts';
 import type { ImageProvider } from '../../../src/domain/image.ts';
 import { digestOf, preparedImage, specOf } from '../../support/function-records.ts';
 import { MemoryRecordStore } from '../../support/memory-record-store.ts';
@@ -12,6 +15,7 @@ function setUp(
   prepare: ImageProvider['prepare'] = async (digest) => preparedImage(digest),
   missing: readonly string[] = [],
   admit: () => void = () => {},
+  readyNodes: FunctionDeployerOptions['readyNodes'] = async () => [],
 ) {
   const functions = new MemoryRecordStore<FunctionRecord>();
   const facts: unknown[] = [];
@@ -21,6 +25,7 @@ function setUp(
     images: { prepare },
     secrets: { bind: () => ({ values: {}, missing, stamp: '' }) },
     admit,
+    readyNodes,
     facts: { publish: (type, data) => facts.push({ type, ...data }) },
   });
   return { functions, facts, deploy: () => deployer.deploy(hello, Readable.from([])), deployer };
@@ -69,6 +74,39 @@ describe('function deployer', () => {
     const { functions, deploy } = setUp(undefined, () => Promise.reject(new Error('unsafe')));
     await expect(deploy()).rejects.toThrow('unsafe');
     expect(functions.get('hello')).toBeUndefined();
+  });
+
+  it('records nothing before nodes have it, and names those that have not', async () => {
+    const unready = [{ node: 'n', hostname: 'far', why: 'The disk is full.' }];
+    const { functions, deploy } = setUp(undefined, undefined, undefined, undefined, async () => {
+      expect(functions.get('hello')).toBeUndefined();
+      return unready;
+    });
+    expect(await deploy()).toMatchObject({ changed: true, unreadyNodes: unready });
+    expect(await deploy()).toMatchObject({ changed: false, unreadyNodes: [] });
+  });
+
+  it('asks nodes for what gets traffic, but lets no rollback wait for them', async () => {
+    const digests = ['a', 'b', 'c'].map(digestOf);
+    const builds = [...digests];
+    const asked: Digest[] = [];
+    const { deploy, deployer } = setUp(
+      async () => builds.shift()!,
+      undefined,
+      undefined,
+      undefined,
+      async (_spec, digest) => {
+        asked.push(digest);
+        return [];
+      },
+    );
+    for (const _ of digests) await deploy();
+    expect(asked.splice(0)).toEqual(digests);
+    await deployer.rollback('hello');
+    expect(asked).toEqual([]);
+    await deployer.setAlias('hello', 'old', '1');
+    await deployer.setTraffic('hello', { live: '1' });
+    expect(asked).toEqual([digestOf('a')]);
   });
 
   it('records nothing when the build fails', async () => {
