@@ -151,16 +151,14 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
 
 /** What gets traffic or a name that had neither; what was live before is ready still. */
 function newlyCalled(record: FunctionRecord, existing: FunctionRecord): readonly FunctionVersion[] {
-  const called = ({ live, split, aliases = {} }: FunctionRecord) => [
-    live,
-    split?.version,
-    ...Object.values(aliases),
-  ];
-  const now = new Set(called(record));
-  const before = new Set([...called(existing), existing.previous]);
+  const now = called(record);
+  const before = called(existing).add(existing.previous);
   const latest = new Map(record.versions.map((version) => [version.digest, version]));
   return [...latest.values()].filter(({ digest }) => now.has(digest) && !before.has(digest));
 }
+
+const called = ({ live, split, aliases = {} }: FunctionRecord): Set<Digest | undefined> =>
+  new Set([live, split?.version, ...Object.values(aliases)]);
 
 const lacksSecrets = (name: string, missing: readonly string[]): HostError =>
   new HostError('invalid', 'secrets.missing', missingSecrets(name, missing), {
