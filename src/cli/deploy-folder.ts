@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parseFunctionConfig } from '../config/function-config.ts';
+import { buildCommand, parseFunctionConfig } from '../config/function-config.ts';
 import type { DeployProgress, UnreadyNode } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
+import { runBuild } from './build-step.ts';
 import type { CommandContext } from './context.ts';
 import { cutAnswer, jsonLines } from './json-lines.ts';
 import { packageFiles } from './package-files.ts';
@@ -39,10 +40,17 @@ export async function deployFolder(
   folder: string,
   { isStaged = false }: { readonly isStaged?: boolean } = {},
 ): Promise<Deployment> {
-  using line = new ProgressLine(`packing ${folder}`);
+  using line = new ProgressLine();
   const dir = resolve(folder);
   const text = await readConfig(dir);
-  const parts = await packageFiles({ ...sender, line }, dir, text, parseFunctionConfig(text));
+  const spec = parseFunctionConfig(text);
+  const build = buildCommand(text);
+  if (build !== undefined) {
+    line.show(`building ${folder}`);
+    await runBuild(build, dir, sender.environment);
+  }
+  line.show(`packing ${folder}`);
+  const parts = await packageFiles({ ...sender, line }, dir, text, spec);
   const body = await packageTar(new Map([[configFile, Buffer.from(parts.config)], ...parts.files]));
   line.show(`deploying ${folder}`);
   const response = await sender.client.request(`/v1/functions?staged=${isStaged}`, {

@@ -40,6 +40,13 @@ export const functionConfigSchema = Type.Object(
       }),
     ),
     ...imageKeys,
+    build: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'A shell command that `hearth deploy` runs in this folder first, for what is made, not written.',
+      }),
+    ),
     ...resourceKeys,
     env: Type.Optional(environmentSchema),
     secrets: Type.Optional(secretsSchema),
@@ -72,6 +79,15 @@ type FunctionConfig = Static<typeof functionConfigSchema>;
  * @throws HostError `invalid` that lists every problem at once.
  */
 export function parseFunctionConfig(text: string): FunctionSpec {
+  return toSpec(readConfig(text));
+}
+
+/** What is to be done where the folder is before its files are packed; not a part of the function. */
+export function buildCommand(text: string): string | undefined {
+  return readConfig(text).build;
+}
+
+function readConfig(text: string): FunctionConfig {
   const syntaxErrors: ParseError[] = [];
   const value: unknown = parse(text, syntaxErrors, { allowTrailingComma: true });
   const [syntaxError] = syntaxErrors;
@@ -79,7 +95,7 @@ export function parseFunctionConfig(text: string): FunctionSpec {
     const line = text.slice(0, syntaxError.offset).split('\n').length;
     throw invalid([`line ${line}: ${printParseErrorCode(syntaxError.error)}`]);
   }
-  return toSpec(checked(functionConfigSchema, value, invalid));
+  return checked(functionConfigSchema, value, invalid);
 }
 
 /** The same text with another value for a key; comments and everything else stay as they are. */
