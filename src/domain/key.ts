@@ -1,9 +1,12 @@
 import type { Scope } from './principal.ts';
+import type { UsageLimits } from './quota.ts';
 import type { StoredRecord } from './record-store.ts';
 
 /** A key as it is kept. Its id is the record's name. */
 export interface KeyRecord extends StoredRecord {
   readonly scopes: readonly Scope[];
+  /** Absent: none. */
+  readonly limits?: UsageLimits;
   /** ISO 8601. */
   readonly createdAt: string;
   /** Past this it opens nothing. Absent: never. */
@@ -30,7 +33,17 @@ export interface NewKey {
 export interface KeyRing {
   list(): readonly KeyRecord[];
   /** @throws HostError `conflict` when there is one with the id. */
-  create(id: string, scopes: readonly Scope[], expiresAt: Date | undefined): Promise<NewKey>;
+  create(
+    id: string,
+    scopes: readonly Scope[],
+    expiresAt: Date | undefined,
+    limits?: UsageLimits,
+  ): Promise<NewKey>;
+  /**
+   * In place of those it had; none of them: without limits.
+   * @throws HostError `not_found`.
+   */
+  limit(id: string, limits: UsageLimits): Promise<KeyRecord>;
   /**
    * A new secret for the same id; the present ones open for `overlapMs` more.
    * @throws HostError `not_found`.

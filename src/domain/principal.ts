@@ -1,3 +1,5 @@
+import type { UsageLimits } from './quota.ts';
+
 /** What a key can allow. `admin` includes all others. */
 export const actions = [
   'invoke', // run functions
@@ -20,6 +22,8 @@ export interface Principal {
   /** The key's id: its part that is not secret, fit for logs. */
   readonly id: string;
   readonly scopes: readonly Scope[];
+  /** Absent: they may ask for as much as they like. */
+  readonly limits?: UsageLimits;
 }
 
 /** The name of everything: only a scope with the pattern `*` fits it. */

@@ -7,11 +7,13 @@ import type { FunctionStore, FunctionVersion } from '../domain/function.ts';
 import type { HttpTrigger, TriggerGuard } from '../domain/http-trigger.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Authorizer } from '../domain/principal.ts';
+import { isLimited, type Quotas } from '../domain/quota.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { identify, isPrincipal, requireRight, verified, type Caller } from './callers.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
 import { admitCall, type FunctionCall } from './function-callers.ts';
 import type { EventInvocations } from './event-invocations.ts';
+import { holdQuota } from './held-quota.ts';
 import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
 import type { Invocations } from './invocations.ts';
@@ -22,6 +24,7 @@ import { wantedVersion } from './wanted-version.ts';
 export interface InvocationHandlerOptions {
   readonly functions: FunctionStore;
   readonly authorizer: Authorizer;
+  readonly quotas: Quotas;
   readonly guard: TriggerGuard;
   readonly bodies: RequestBodies;
   readonly invocations: Invocations;
@@ -45,7 +48,7 @@ export type InvocationHandler = (
  * bodies reach the function as they were sent, which a router and body parsers would not allow.
  */
 export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
-  const { functions, authorizer, guard, bodies, invocations, events, tracing } = options;
+  const { functions, authorizer, quotas, guard, bodies, invocations, events, tracing } = options;
   const { isStopping, facts, logger } = options;
   const services = { isStopping, facts, logger };
 
@@ -116,6 +119,9 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
         if (trigger?.hmac) guard.checkSignature(trigger.hmac, functionName, headers, received);
         const principal = caller && verified(caller, received);
         if (principal) requireRight(principal, 'invoke', route.functionName);
+        if (isLimited(principal)) {
+          await holdQuota(quotas, principal, response, version.spec.timeoutMs + quotaGraceMs);
+        }
         const body = route.trigger === 'event' ? eventBody(received) : received;
         if (answer.ended) return;
         const head = requestHead(request, route, {
@@ -133,6 +139,9 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
       .catch((error: unknown) => answer.fail(toHostError(error)));
   };
 }
+
+/** After its deadline an invocation is no longer counted as under way, though its gateway died. */
+const quotaGraceMs = 60_000;
 
 /** What the path looks like whatever follows the function's name. */
 const routeOf = ({ trigger, functionName }: InvocationRoute): string =>

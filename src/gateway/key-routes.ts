@@ -4,6 +4,7 @@ import { HostError } from '../domain/errors.ts';
 import { isName } from '../domain/ids.ts';
 import type { KeyRecord, KeyRing, NewKey } from '../domain/key.ts';
 import { actions } from '../domain/principal.ts';
+import { parseRate, rateText, type UsageLimits } from '../domain/quota.ts';
 import { acceptJson } from './json-bodies.ts';
 import { forHost } from './route-access.ts';
 
@@ -23,11 +24,29 @@ const scopeSchema = Type.Object(
   { additionalProperties: false },
 );
 
+const limits = {
+  rate: Type.Optional(
+    Type.String({
+      pattern: '^[1-9][0-9]{0,5}/[smh]$',
+      description: 'Requests a second, minute or hour: 100/s. No limit, when absent.',
+    }),
+  ),
+  concurrency: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      description: 'Requests under way at once. No limit, when absent.',
+    }),
+  ),
+};
+const limitsSchema = Type.Object(limits, { additionalProperties: false });
+
 const createSchema = Type.Object(
   {
     id: Type.String({ description: '1 to 63 of a-z, 0-9 and "-".' }),
     scopes: Type.Array(scopeSchema, { minItems: 1, maxItems: 50 }),
     expiresAt: Type.Optional(Type.String({ description: 'ISO 8601; never, when absent.' })),
+    ...limits,
   },
   { additionalProperties: false },
 );
@@ -70,9 +89,16 @@ export function keyRoutes(app: FastifyInstance, { keys }: KeyRoutesOptions): voi
         id,
         scopes,
         expiresAt === undefined ? undefined : futureDate(expiresAt),
+        limitsOf(request.body),
       );
       return reply.code(201).send(newKeyView(made));
     },
+  );
+
+  app.put<ById & { Body: Static<typeof limitsSchema> }>(
+    '/v1/keys/:id/limits',
+    { config, schema: { body: limitsSchema } },
+    async (request) => keyView(await keys.limit(request.params.id, limitsOf(request.body))),
   );
 
   app.post<ById & { Body: Static<typeof rotateSchema> }>(
@@ -88,15 +114,22 @@ export function keyRoutes(app: FastifyInstance, { keys }: KeyRoutesOptions): voi
   });
 }
 
-const keyView = ({ name, scopes, createdAt, expiresAt, secrets }: KeyRecord) => ({
+const keyView = ({ name, scopes, limits, createdAt, expiresAt, secrets }: KeyRecord) => ({
   id: name,
   scopes,
+  ...(limits?.rate ? { rate: rateText(limits.rate) } : {}),
+  ...(limits?.concurrency === undefined ? {} : { concurrency: limits.concurrency }),
   createdAt,
   expiresAt,
   secretCreatedAt: secrets[0]?.createdAt,
 });
 
 const newKeyView = ({ record, secret }: NewKey) => ({ ...keyView(record), secret });
+
+function limitsOf({ rate: text, concurrency }: Static<typeof limitsSchema>): UsageLimits {
+  const rate = text === undefined ? undefined : parseRate(text);
+  return { ...(rate ? { rate } : {}), ...(concurrency === undefined ? {} : { concurrency }) };
+}
 
 function futureDate(text: string): Date {
   const date = new Date(text);

@@ -9,6 +9,7 @@ import type { FactPublisher } from '../domain/facts.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NodeDirectory } from '../domain/node.ts';
 import type { Authorizer } from '../domain/principal.ts';
+import type { Quotas } from '../domain/quota.ts';
 import { formatBytes } from '../lib/units.ts';
 import { errorHeaders, hostErrorAnswer } from './error-answer.ts';
 import { eventRoutes, type EventRoutesOptions } from './event-routes.ts';
@@ -53,6 +54,7 @@ export interface ManagementAppOptions
     ScheduleRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
+  readonly quotas: Quotas;
   readonly facts: FactPublisher;
   readonly logger: Logger;
   /** Makes the server; the listener serves all that the server does not serve by itself. */

@@ -12,7 +12,9 @@ import {
   type Principal,
   type SignatureClaim,
 } from '../domain/principal.ts';
+import type { Quotas } from '../domain/quota.ts';
 import { identify, isPrincipal, noRight } from './callers.ts';
+import { holdQuota } from './held-quota.ts';
 
 /** Who may use a route: anyone, or keys with a right. */
 export type RouteAccess = 'public' | KeyAccess;
@@ -54,6 +56,15 @@ export const forHost = (action: Action) =>
 export const forSome = (action: Action) =>
   ({ access: { action, name: () => undefined } }) as const satisfies { access: RouteAccess };
 
+interface RouteGuardOptions {
+  readonly authorizer: Authorizer;
+  readonly quotas: Quotas;
+  readonly facts: FactPublisher;
+}
+
+/** What lasts longer, such as a stream of events, is no longer counted as under way. */
+const longestRequestMs = 3_600_000;
+
 const nobody: Principal = { id: '', scopes: [] };
 
 /**
@@ -62,7 +73,7 @@ const nobody: Principal = { id: '', scopes: [] };
  */
 export function guardRoutes(
   app: FastifyInstance,
-  { authorizer, facts }: { readonly authorizer: Authorizer; readonly facts: FactPublisher },
+  { authorizer, quotas, facts }: RouteGuardOptions,
 ): void {
   /** Of requests whose body is still to come. */
   const claims = new WeakMap<FastifyRequest, SignatureClaim>();
@@ -75,13 +86,14 @@ export function guardRoutes(
     }
   });
 
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     request.principal = nobody;
     const access = accessOf(request);
     if (!access) return;
     const caller = identified(authorizer, request, access);
-    if (isPrincipal(caller)) admit(request, caller, access);
-    else claims.set(request, caller);
+    if (!isPrincipal(caller)) return void claims.set(request, caller);
+    admit(request, caller, access);
+    await holdQuota(quotas, caller, reply.raw, longestRequestMs);
   });
 
   app.addHook('preParsing', async (request, _reply, payload) => {
@@ -98,12 +110,14 @@ export function guardRoutes(
     return payload.pipe(hashing);
   });
 
-  app.addHook('preValidation', async (request) => {
+  app.addHook('preValidation', async (request, reply) => {
     const claim = claims.get(request);
     const access = accessOf(request);
     if (!claim || !access) return;
     const digest = bodyDigests.get(request)?.() ?? createHash('sha256').digest('hex');
-    admit(request, claim.verify(digest), access);
+    const principal = claim.verify(digest);
+    admit(request, principal, access);
+    await holdQuota(quotas, principal, reply.raw, longestRequestMs);
   });
 
   app.addHook('onResponse', async (request, reply) => {

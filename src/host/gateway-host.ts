@@ -52,10 +52,10 @@ export async function createGatewayHost(
   const facts = new FactBus();
   const { durable, fast } = redisOf(config, logger);
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
-  const security = await gatewaySecurity(paths, durable);
+  const security = await gatewaySecurity(paths, { durable, fast });
   const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
   const networkRecords = new RedisRecordStore<NetworkRecord>({ ...durable, kind: 'networks' });
-  const { keys, secrets, masterKey, authorizer, guard } = security;
+  const { keys, secrets, masterKey, authorizer, guard, quotas } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
   const questions = new NodeQuestions(fast);
@@ -135,6 +135,7 @@ export async function createGatewayHost(
     secrets,
     masterKey,
     authorizer,
+    quotas,
     ...images.registry,
     nodesGarbage: askedNodesGarbage({ questions, nodes }),
     guard,

@@ -7,6 +7,7 @@ import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { KeyAuthorizer } from '../security/key-authorizer.ts';
 import { MasterKeys } from '../security/master-key.ts';
 import { StoredRotation } from '../security/master-rotation.ts';
+import { RedisQuotas } from '../security/redis-quotas.ts';
 import { RedactingLogs } from '../security/redacting-logs.ts';
 import { ensureRootSecret } from '../security/root-key.ts';
 import { Sealer } from '../security/sealer.ts';
@@ -17,13 +18,17 @@ import { StoredSecrets } from '../security/stored-secrets.ts';
 type Paths = Pick<ReturnType<typeof dataPaths>, 'rootKey' | 'masterKey'>;
 
 /** Who may do what, and what functions are given that nobody else may see: a gateway's part. */
-export async function gatewaySecurity(paths: Paths, durable: RedisConnectionOptions) {
+export async function gatewaySecurity(
+  paths: Paths,
+  { durable, fast }: Readonly<Record<'durable' | 'fast', RedisConnectionOptions>>,
+) {
   const rootSecret = await ensureRootSecret(paths.rootKey);
   const masterKeys = await MasterKeys.open(paths.masterKey);
   const sealer = new Sealer(masterKeys);
   const keyRecords = new RedisRecordStore<KeyRecord>({ ...durable, kind: 'keys' });
   const secretRecords = new RedisRecordStore<SecretRecord>({ ...durable, kind: 'secrets' });
   const secrets = new StoredSecrets({ records: secretRecords, sealer });
+  const quotas = new RedisQuotas(fast);
   const { logger } = durable;
   return {
     keys: new StoredKeys({ records: keyRecords, sealer }),
@@ -31,7 +36,8 @@ export async function gatewaySecurity(paths: Paths, durable: RedisConnectionOpti
     masterKey: new StoredRotation({ masterKeys, sealer, keys: keyRecords, secrets: secretRecords }),
     authorizer: new KeyAuthorizer({ rootSecret, records: keyRecords, sealer, logger }),
     guard: new CallerGuard({ secrets }),
-    services: [keyRecords, secretRecords],
+    quotas,
+    services: [keyRecords, secretRecords, quotas],
   };
 }
 

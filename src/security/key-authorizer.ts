@@ -102,12 +102,13 @@ export class KeyAuthorizer implements Authorizer {
     const { sealer, logger } = this.#options;
     const known = this.#opened.get(record);
     if (known) return known;
-    const { name, scopes, expiresAt } = record;
+    const { name, scopes, limits, expiresAt } = record;
     try {
       const secrets = record.secrets.map(({ sealed, until }) =>
         openSecret(sealer.open(keyPurpose(name), sealed), until),
       );
-      const opened = { principal: { id: name, scopes }, untilMs: timeOf(expiresAt), secrets };
+      const principal = { id: name, scopes, ...(limits ? { limits } : {}) };
+      const opened = { principal, untilMs: timeOf(expiresAt), secrets };
       this.#opened.set(record, opened);
       return opened;
     } catch (error) {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { HostError } from '../domain/errors.ts';
 import type { KeyRecord, KeyRing, KeySecret, NewKey } from '../domain/key.ts';
 import type { Scope } from '../domain/principal.ts';
+import type { UsageLimits } from '../domain/quota.ts';
 import type { RecordStore } from '../domain/record-store.ts';
 import { rootKeyId } from './root-key.ts';
 import type { Sealer } from './sealer.ts';
@@ -33,7 +34,12 @@ export class StoredKeys implements KeyRing {
     return this.#records.list();
   }
 
-  async create(id: string, scopes: readonly Scope[], expiresAt: Date | undefined): Promise<NewKey> {
+  async create(
+    id: string,
+    scopes: readonly Scope[],
+    expiresAt: Date | undefined,
+    limits: UsageLimits = {},
+  ): Promise<NewKey> {
     if (id === rootKeyId || this.#records.get(id)) throw exists(id);
     const secret = newSecret();
     return await this.#put(secret, {
@@ -42,13 +48,21 @@ export class StoredKeys implements KeyRing {
       scopes,
       createdAt: this.#now().toISOString(),
       ...(expiresAt ? { expiresAt: expiresAt.toISOString() } : {}),
+      ...(isEmpty(limits) ? {} : { limits }),
       secrets: [this.#sealed(id, secret)],
     });
   }
 
+  async limit(id: string, limits: UsageLimits): Promise<KeyRecord> {
+    const { limits: _before, ...others } = this.#existing(id);
+    const record = { ...others, ...(isEmpty(limits) ? {} : { limits }) };
+    const changed = { ...record, revision: record.revision + 1 };
+    await this.#records.put(changed);
+    return changed;
+  }
+
   async rotate(id: string, overlapMs: number): Promise<NewKey> {
-    const record = this.#records.get(id);
-    if (!record) throw noKey(id);
+    const record = this.#existing(id);
     const secret = newSecret();
     const until = new Date(this.#now().getTime() + overlapMs).toISOString();
     const older = overlapMs > 0 ? record.secrets.map((old) => endingBy(old, until)) : [];
@@ -58,6 +72,12 @@ export class StoredKeys implements KeyRing {
 
   remove(id: string): Promise<boolean> {
     return this.#records.remove(id);
+  }
+
+  #existing(id: string): KeyRecord {
+    const record = this.#records.get(id);
+    if (!record) throw noKey(id);
+    return record;
   }
 
   async #put(secret: string, record: KeyRecord): Promise<NewKey> {
@@ -75,6 +95,8 @@ export class StoredKeys implements KeyRing {
 export const keyPurpose = (id: string): string => `key:${id}`;
 
 const newSecret = (): string => randomBytes(secretBytes).toString('base64url');
+
+const isEmpty = (limits: UsageLimits): boolean => Object.keys(limits).length === 0;
 
 /** An earlier end stays. */
 function endingBy(secret: KeySecret, until: string): KeySecret {

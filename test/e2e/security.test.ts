@@ -101,7 +101,14 @@ describe('a key', () => {
       });
     expect((await invoke()).status).toBe(200);
     expect((await host.fetch('/v1/functions', { headers: { authorization } })).status).toBe(403);
-    expect((await host.hearth('key', 'ls')).stdout).toMatch(/^ci +invoke:keep\*/m);
+    await host.hearth('key', 'limit', 'ci', '--rate', '1/h', '--concurrency', '5');
+    expect((await host.hearth('key', 'ls')).stdout).toMatch(/^ci +invoke:keep\* +1\/h, 5 at once/m);
+    expect((await invoke()).status).toBe(200);
+    const tooFast = await invoke();
+    expect(tooFast.status).toBe(429);
+    expect(Number(tooFast.headers.get('retry-after'))).toBeGreaterThan(3_000);
+    expect((await host.hearth('key', 'limit', 'ci')).stdout).toBe('ci: none\n');
+    expect((await invoke()).status).toBe(200);
     expect((await host.hearth('key', 'rm', 'ci')).exitCode).toBe(0);
     expect((await invoke()).status).toBe(401);
   });

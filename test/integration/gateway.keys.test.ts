@@ -51,6 +51,27 @@ describe('the routes of keys', () => {
     expect((await running.send('GET', '/v1/functions', { headers })).status).toBe(200);
   });
 
+  it('give a key limits, and others later, without another secret', async () => {
+    const made = await post('/v1/keys', {
+      id: 'ci',
+      scopes: [{ action: 'read' }],
+      rate: '100/s',
+      concurrency: 20,
+    });
+    expect(json(made)).toMatchObject({ rate: '100/s', concurrency: 20 });
+    const { secret } = json(made) as { secret: string };
+    const body = JSON.stringify({ rate: '5/m' });
+    const changed = await running.send('PUT', '/v1/keys/ci/limits', { headers: jsonHeaders, body });
+    expect(changed.status).toBe(200);
+    expect(json(changed)).not.toHaveProperty('concurrency');
+    const list = await running.send('GET', '/v1/keys', { headers: withKey });
+    expect(json(list)).toMatchObject({ keys: [{ id: 'ci', rate: '5/m' }] });
+    const headers = { authorization: `Bearer ci:${secret}` };
+    expect((await running.send('GET', '/v1/functions', { headers })).status).toBe(200);
+    const other = { headers: jsonHeaders, body: '{}' };
+    expect((await running.send('PUT', '/v1/keys/nobody/limits', other)).status).toBe(404);
+  });
+
   it('give a new secret', async () => {
     const headers = await keyWith(['read', '*']);
     const rotated = await post('/v1/keys/k1/rotations', {});
@@ -75,6 +96,9 @@ describe('the routes of keys', () => {
     ['a pattern that fits no name', { id: 'x', scopes: [{ action: 'read', pattern: 'A b' }] }],
     ['an odd id', { id: 'A b', scopes: [{ action: 'read', pattern: '*' }] }],
     ['an end in the past', { id: 'x', scopes: [{ action: 'read' }], expiresAt: '2020-01-01' }],
+    ['a rate of nothing', { id: 'x', scopes: [{ action: 'read' }], rate: '0/s' }],
+    ['a rate without its unit', { id: 'x', scopes: [{ action: 'read' }], rate: '100' }],
+    ['no request at once', { id: 'x', scopes: [{ action: 'read' }], concurrency: 0 }],
     ['an unknown key', { id: 'x', scopes: [{ action: 'read' }], secret: 'mine' }],
   ])('refuse %s', async (_what, body) => {
     expect((await post('/v1/keys', body)).status).toBe(400);
@@ -262,6 +286,7 @@ test('a route that does not say who may use it cannot be added', () => {
   const app = fastify();
   guardRoutes(app, {
     authorizer: { authenticate: () => undefined, claim: () => undefined },
+    quotas: running.quotas,
     facts: { publish: () => {} },
   });
   expect(() => app.get('/open', () => 'x')).toThrow('does not say who may use it');

@@ -10,6 +10,7 @@ import type { LogEntry, LogQuery } from '../../src/domain/log.ts';
 import type { Fact } from '../../src/domain/facts.ts';
 import type { KeyRecord } from '../../src/domain/key.ts';
 import type { SecretRecord } from '../../src/domain/secret.ts';
+import type { Quotas } from '../../src/domain/quota.ts';
 import type { NetworkRecord } from '../../src/domain/private-network.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
@@ -59,6 +60,8 @@ export class RunningGateway implements AsyncDisposable {
   readonly worker = new ScriptedWorker();
   usageBetween: (first: string, last: string) => readonly UsageRow[] = () => [];
   beginTrace: Tracing['begin'] = () => undefined;
+  /** Without end, but for tests of them. */
+  quotas: Quotas = { take: async () => ({ [Symbol.dispose]: () => {} }) };
   readonly volumes = new MemoryVolumes();
   readonly feed = new MemoryFactFeed();
   readonly invocations = new MemoryInvocations();
@@ -155,6 +158,7 @@ export class RunningGateway implements AsyncDisposable {
         fetch: (...args) => this.fetchIssuer(...args),
       }),
       authorizer: new KeyAuthorizer({ rootSecret: 'secret', records, sealer, logger }),
+      quotas: { take: (...args) => this.quotas.take(...args) },
       facts: { publish: (type, data) => void this.facts.push({ type, data } as Fact) },
       logger,
       ...registry,

@@ -9,6 +9,8 @@ import { parseScope, scopeText } from '../scope-text.ts';
 interface KeyView {
   readonly id: string;
   readonly scopes: readonly Scope[];
+  readonly rate?: string;
+  readonly concurrency?: number;
   readonly createdAt: string;
   readonly expiresAt?: string;
 }
@@ -17,19 +19,24 @@ type NewKeyView = KeyView & { readonly secret: string };
 
 export function keyCommand(context: CommandContext): Command {
   const key = new Command('key').description('make, list, change and remove keys');
-  for (const command of [createCommand, listCommand, rotateCommand, removeCommand]) {
+  for (const command of [createCommand, listCommand, limitCommand, rotateCommand, removeCommand]) {
     key.addCommand(command(context));
   }
   return key;
 }
 
-interface CreateOptions extends JsonOption {
+interface LimitOptions extends JsonOption {
+  readonly rate?: string;
+  readonly concurrency?: number;
+}
+
+interface CreateOptions extends LimitOptions {
   readonly allow: readonly Scope[];
   readonly expires?: number;
 }
 
 function createCommand({ client, output }: CommandContext): Command {
-  return new Command('create')
+  return withLimits(new Command('create'))
     .description('make a key and show its secret, once')
     .argument('<id>')
     .requiredOption(
@@ -42,12 +49,12 @@ function createCommand({ client, output }: CommandContext): Command {
     )
     .option('--expires <duration>', 'when it stops to open anything, such as 30d', duration)
     .option('--json', 'print the result as JSON')
-    .action(async (id: string, { allow, expires, json }: CreateOptions) => {
+    .action(async (id: string, { allow, expires, rate, concurrency, json }: CreateOptions) => {
       const expiresAt =
         expires === undefined ? {} : { expiresAt: new Date(Date.now() + expires).toISOString() };
       const made = await client.json<NewKeyView>(
         '/v1/keys',
-        jsonBody({ id, scopes: allow, ...expiresAt }),
+        jsonBody({ id, scopes: allow, rate, concurrency, ...expiresAt }),
       );
       if (json) output.json(made);
       else showSecret(output, made);
@@ -61,13 +68,27 @@ function listCommand({ client, output }: CommandContext): Command {
     .action(async ({ json }: JsonOption) => {
       const list = await client.json<{ keys: readonly KeyView[] }>('/v1/keys');
       if (json) return output.json(list);
-      const rows = list.keys.map(({ id, scopes, createdAt, expiresAt }) => [
+      const rows = list.keys.map(({ id, scopes, createdAt, expiresAt, ...limits }) => [
         id,
         scopes.map(scopeText).join(' '),
+        limitsText(limits),
         createdAt.slice(0, 10),
         expiresAt?.slice(0, 16).replace('T', ' ') ?? 'never',
       ]);
-      output.out(table(['id', 'allows', 'made', 'expires (UTC)'], rows));
+      output.out(table(['id', 'allows', 'limits', 'made', 'expires (UTC)'], rows));
+    });
+}
+
+function limitCommand({ client, output }: CommandContext): Command {
+  return withLimits(new Command('limit'))
+    .description('give a key other limits; those that are not named it loses')
+    .argument('<id>')
+    .option('--json', 'print the result as JSON')
+    .action(async (id: string, { rate, concurrency, json }: LimitOptions) => {
+      const path = `/v1/keys/${encodeURIComponent(id)}/limits`;
+      const key = await client.json<KeyView>(path, jsonBody({ rate, concurrency }, 'PUT'));
+      if (json) output.json(key);
+      else output.out(`${key.id}: ${limitsText(key)}`);
     });
 }
 
@@ -99,6 +120,16 @@ function removeCommand({ client, output }: CommandContext): Command {
       if (json) output.json({ removed: id });
       else output.out(`Removed ${id}`);
     });
+}
+
+const withLimits = (command: Command): Command =>
+  command
+    .option('--rate <rate>', 'requests a second, minute or hour, such as 100/s; else 429')
+    .option('--concurrency <number>', 'requests under way at once; else 429', Number);
+
+function limitsText({ rate, concurrency }: Pick<KeyView, 'rate' | 'concurrency'>): string {
+  const limits = [rate ?? [], concurrency === undefined ? [] : `${concurrency} at once`].flat();
+  return limits.join(', ') || 'none';
 }
 
 /** The key alone on stdout, so that it can be piped to where it is kept. */
