@@ -52,6 +52,15 @@ export const hostConfigSchema = Type.Object(
         description: 'A file with the key of that certificate, in PEM.',
       }),
     ),
+    HEARTH_CLUSTER_LISTEN: Type.Optional(
+      Type.String({
+        // What the workers are told has to be an address at which they reach it.
+        pattern: '^(?!0\\.0\\.0\\.0:|\\[?::\\]?:|\\*:)(.+):([0-9]{1,5})$',
+        description:
+          'Address of this machine, and port, at which workers of other machines connect to the ' +
+          'gateway; only one on the same machine can by default.',
+      }),
+    ),
     HEARTH_RUNTIME: Type.Enum(['auto', 'crun', 'runc'], {
       default: 'auto',
       description: 'The OCI runtime; auto prefers crun.',
@@ -112,6 +121,8 @@ export interface HostConfig {
   readonly listen: { readonly host: string; readonly port: number };
   /** Absent: plain HTTP. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Where workers of other machines connect, `tcp:host:port`; undefined: there are none. */
+  readonly clusterListen: string | undefined;
   readonly url: string;
   readonly key: string | undefined;
   readonly ociRuntime: Environment['HEARTH_RUNTIME'];
@@ -196,6 +207,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
       port: Number(environment.HEARTH_LISTEN.slice(colon + 1)),
     },
     tls: tlsOf(environment),
+    clusterListen: clusterListenOf(environment),
     url: environment.HEARTH_URL ?? `${scheme}://${environment.HEARTH_LISTEN}`,
     key: environment.HEARTH_KEY,
     ociRuntime: environment.HEARTH_RUNTIME,
@@ -216,6 +228,10 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
 function namedUrls(text: string | undefined): ReadonlyMap<string, string> {
   const pairs = text?.split(' ') ?? [];
   return new Map(pairs.map((pair) => [pair.split('=', 1)[0] ?? '', pair.replace(/^[^=]+=/, '')]));
+}
+
+function clusterListenOf({ HEARTH_CLUSTER_LISTEN }: Environment): string | undefined {
+  return HEARTH_CLUSTER_LISTEN && `tcp:${HEARTH_CLUSTER_LISTEN.replace(/^\[(.*)\]:/, '$1:')}`;
 }
 
 function tlsOf({ HEARTH_TLS_CERT, HEARTH_TLS_KEY }: Environment): HostConfig['tls'] {

@@ -5,6 +5,7 @@ export function dataPaths(dataDir: string) {
   return {
     rootKey: join(dataDir, 'root.key'),
     masterKey: join(dataDir, 'master.key'),
+    clusterKey: join(dataDir, 'cluster.key'),
     nodeId: join(dataDir, 'node-id'),
     images: join(dataDir, 'images'),
     volumes: join(dataDir, 'volumes'),

@@ -30,6 +30,7 @@ import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { createEventQueues } from '../queue/index.ts';
 import { BullLaneProducer } from '../queue/lane-producer.ts';
 import { ReplyServer } from '../replies/reply-server.ts';
+import { ensureClusterKey } from '../security/cluster-key.ts';
 import { AuditLog } from '../telemetry/audit-log.ts';
 import { createSchedules } from '../schedules/index.ts';
 import { PrometheusPage } from '../telemetry/metrics/prometheus-page.ts';
@@ -63,7 +64,12 @@ export async function createGatewayHost(
   const nodesFor = ({ volumes }: FunctionSpec, live = nodes.live()) =>
     nodesWithVolumes(volumes, (name) => volumeRecords.get(name), live);
   const nodeVersions = new NodeVersions({ questions, nodesFor });
-  const replies = new ReplyServer({ listen: `unix:${paths.replies}`, logger });
+  const replies = new ReplyServer({
+    listen: config.clusterListen ?? `unix:${paths.replies}`,
+    clusterKey:
+      config.clusterListen === undefined ? undefined : await ensureClusterKey(paths.clusterKey),
+    logger,
+  });
   const lane = new BullLaneProducer(fast);
   const eventQueues = createEventQueues(durable);
   const logs = new FileLogStore({ dir: paths.logs });

@@ -98,6 +98,9 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     ...(config.tls === undefined
       ? {}
       : { HEARTH_TLS_CERT: config.tls.certFile, HEARTH_TLS_KEY: config.tls.keyFile }),
+    ...(config.clusterListen === undefined
+      ? {}
+      : { HEARTH_CLUSTER_LISTEN: config.clusterListen.slice('tcp:'.length) }),
     ...config.openTelemetry,
     ...(config.memoryBytes === undefined ? {} : { HEARTH_MEMORY: String(config.memoryBytes) }),
   };

@@ -44,6 +44,7 @@ import { QueueSender } from '../queue/queue-sender.ts';
 import { QueueTriggers } from '../queue/queue-triggers.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
+import { readClusterKey } from '../security/cluster-key.ts';
 import { IdRanges } from '../security/id-ranges.ts';
 import { signWebhook } from '../security/webhook-signature.ts';
 import { strictProfile } from '../security/strict-profile.ts';
@@ -176,7 +177,8 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     yieldStems: (bytes) => stems.yield(bytes),
     facts,
   });
-  const replies = new ReplyClient({ node: node.id, logger });
+  const clusterKey = await readClusterKey(paths.clusterKey);
+  const replies = new ReplyClient({ node: node.id, clusterKey, logger });
   const versions = new VersionCache(images.node);
   const runner = new InvocationRunner({
     node: node.id,

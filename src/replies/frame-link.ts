@@ -8,6 +8,9 @@ export interface FrameLinkEvents {
   onClose(error: Error | undefined): void;
 }
 
+/** How long a connection says nothing before the kernel asks whether the other end is there. */
+const keepAliveMs = 1_000;
+
 /** Frames over one socket. What is sent within one turn of the event loop is one write. */
 export class FrameLink {
   readonly #socket: Socket;
@@ -20,6 +23,7 @@ export class FrameLink {
       events.onFrame(type, payload),
     );
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveMs);
     socket.on('data', (chunk: Buffer) => {
       try {
         decoder.push(chunk);

@@ -1,7 +1,9 @@
-import type { ListenOptions, NetConnectOpts } from 'node:net';
+export type ReplyAddress =
+  | { readonly path: string }
+  | { readonly host: string; readonly port: number };
 
-/** `unix:/path` or `tcp:host:port`, as node:net wants it. */
-export function parseReplyAddress(address: string): NetConnectOpts & ListenOptions {
+/** `unix:/path` or `tcp:host:port`. */
+export function parseReplyAddress(address: string): ReplyAddress {
   if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
   const match = /^tcp:(.+):(\d+)$/.exec(address);
   if (!match) throw new TypeError(`"${address}" is neither unix:/path nor tcp:host:port`);

@@ -1,8 +1,10 @@
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
+import { HostError } from '../domain/errors.ts';
 import type { InvocationId, NodeId } from '../domain/ids.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { ReplySender, ReplyStream } from '../domain/reply.ts';
 import type { Service } from '../domain/service.ts';
+import { connectWithKey } from './cluster-channel.ts';
 import { FrameLink } from './frame-link.ts';
 import { OutgoingReply } from './outgoing-reply.ts';
 import { parseReplyAddress } from './reply-address.ts';
@@ -10,6 +12,8 @@ import { decodeId, encodeId, encodeJson, frame, idBytes } from './reply-frames.t
 
 export interface ReplyClientOptions {
   readonly node: NodeId;
+  /** For gateways on other machines; without it nothing is sent to them. */
+  readonly clusterKey?: Buffer | undefined;
   readonly logger: Logger;
 }
 
@@ -47,7 +51,7 @@ export class ReplyClient implements ReplySender, Service {
   #connect(replyTo: string): GatewayLink {
     const { node, logger } = this.#options;
     const replies = new Map<InvocationId, OutgoingReply>();
-    const link = new FrameLink(connect(parseReplyAddress(replyTo)), {
+    const link = new FrameLink(this.#socketTo(replyTo), {
       onFrame: (type, payload) =>
         replies.get(decodeId(payload))?.received(type, payload.subarray(idBytes)),
       onClose: (error) => {
@@ -61,4 +65,19 @@ export class ReplyClient implements ReplySender, Service {
     this.#gateways.set(replyTo, gateway);
     return gateway;
   }
+
+  #socketTo(replyTo: string): Socket {
+    const address = parseReplyAddress(replyTo);
+    if ('path' in address) return connect(address);
+    const { clusterKey } = this.#options;
+    if (clusterKey) return connectWithKey(clusterKey, address.host, address.port);
+    return new Socket().destroy(noKey());
+  }
 }
+
+const noKey = (): HostError =>
+  new HostError(
+    'invalid',
+    'replies.no_cluster_key',
+    "A gateway on another machine is only answered with its cluster key: copy cluster.key from the gateway's data folder into this one's.",
+  );

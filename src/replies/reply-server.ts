@@ -6,6 +6,7 @@ import type { InvocationId, NodeId } from '../domain/ids.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { PendingReply, ReplyListener, ReplyReceiver } from '../domain/reply.ts';
 import type { Service } from '../domain/service.ts';
+import { listenWithKey } from './cluster-channel.ts';
 import { FrameLink } from './frame-link.ts';
 import { parseReplyAddress } from './reply-address.ts';
 import {
@@ -23,6 +24,8 @@ import {
 export interface ReplyServerOptions {
   /** `unix:/path`, or `tcp:host:port` where port 0 takes a free one. */
   readonly listen: string;
+  /** Needed over TCP: who connects without it is not heard. */
+  readonly clusterKey?: Buffer | undefined;
   readonly logger: Logger;
 }
 
@@ -46,7 +49,7 @@ export class ReplyServer implements ReplyReceiver, Service {
 
   constructor(options: ReplyServerOptions) {
     this.#options = options;
-    this.#server = createServer((socket) => this.#connected(socket));
+    this.#server = this.#createServer();
   }
 
   get address(): string {
@@ -56,7 +59,7 @@ export class ReplyServer implements ReplyReceiver, Service {
   /** @throws HostError `conflict` when another gateway answers on the same socket. */
   async start(): Promise<void> {
     const listen = parseReplyAddress(this.#options.listen);
-    const { path } = listen as { path?: string };
+    const path = 'path' in listen ? listen.path : undefined;
     if (path !== undefined) {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       if (await answers(path)) throw inUse(path);
@@ -102,6 +105,17 @@ export class ReplyServer implements ReplyReceiver, Service {
         for (const link of links) link.send(frame.cancel, encodeId(id));
       },
     };
+  }
+
+  /** @throws HostError `invalid` for TCP without a key. */
+  #createServer(): Server {
+    const { listen, clusterKey, logger } = this.#options;
+    const connected = (socket: Socket) => this.#connected(socket);
+    if ('path' in parseReplyAddress(listen)) return createServer(connected);
+    if (!clusterKey) throw noClusterKey(listen);
+    return listenWithKey(clusterKey, connected, (error, from) =>
+      logger.warn({ error, from }, 'Someone without the cluster key tried to connect.'),
+    );
   }
 
   #connected(socket: Socket): void {
@@ -202,6 +216,13 @@ function inUse(path: string): HostError {
     `Another gateway listens on ${path}. Stop it, or use another data folder.`,
   );
 }
+
+const noClusterKey = (listen: string): HostError =>
+  new HostError(
+    'invalid',
+    'replies.no_cluster_key',
+    `Workers of other machines cannot be served on ${listen} without a cluster key.`,
+  );
 
 function workerLost(): HostError {
   return new HostError(

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startDebianRegistry, type DebianRegistry } from '../support/debian-registry.ts';
@@ -8,8 +8,9 @@ import { packageOf } from '../support/package-of.ts';
 import { startRedis } from '../support/redis.ts';
 import { makeDataDir } from '../support/running-host.ts';
 
-// A gateway and worker nodes that share a Redis, but no disk: images come over the registry protocol.
-const masterKey = 'master.key';
+// A gateway and worker nodes that share a Redis, but no disk: images come over the registry protocol,
+// answers go back over TCP, to who has the cluster key.
+const sharedKeys = ['master.key', 'cluster.key'];
 
 let dir: string;
 let stack: AsyncDisposableStack;
@@ -42,7 +43,12 @@ async function startInstallation(
     HEARTH_REDIS_FAST: `unix:${fast.socketPath}`,
     ...settings,
   };
-  const gatewayEnvironment = { HEARTH_DATA: gatewayDir, HEARTH_LISTEN: '127.0.0.1:0', ...common };
+  const gatewayEnvironment = {
+    HEARTH_DATA: gatewayDir,
+    HEARTH_LISTEN: '127.0.0.1:0',
+    HEARTH_CLUSTER_LISTEN: '127.0.0.1:0',
+    ...common,
+  };
   const { announcement: url } = own.use(await startProcess('gateway', gatewayEnvironment));
   const key = (await readFile(join(gatewayDir, 'root.key'), 'utf8')).trim();
   const send = (path: string, init: RequestInit = {}) =>
@@ -56,8 +62,7 @@ async function startInstallation(
   const startNode = async (): Promise<string> => {
     const nodeDir = await makeDataDir();
     own.defer(() => rm(nodeDir, { recursive: true, force: true }));
-    const master = await readFile(join(gatewayDir, masterKey));
-    await writeFile(join(nodeDir, masterKey), master, { mode: 0o600 });
+    for (const key of sharedKeys) await copyFile(join(gatewayDir, key), join(nodeDir, key));
     own.use(await startProcess('worker', { HEARTH_DATA: nodeDir, ...ofNodes }));
     await sees(gateway, ++nodes);
     return nodeDir;

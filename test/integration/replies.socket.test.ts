@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { connect, createServer, type Socket } from 'node:net';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
+import { createServer as createTlsServer } from 'node:tls';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HostError } from '../../src/domain/errors.ts';
 import type { InvocationOutcome } from '../../src/domain/invocation.ts';
 import type { ReplyListener, ReplyStream, StartInfo } from '../../src/domain/reply.ts';
@@ -235,5 +237,77 @@ describe('when a side is gone', () => {
     expectReply();
     open().end(ok, info);
     expect(await ended.promise).toEqual(ok);
+  });
+});
+
+describe('over TCP', () => {
+  const clusterKey = randomBytes(32);
+  const stack = new AsyncDisposableStack();
+  let far: ReplyServer;
+  beforeEach(async () => {
+    far = new ReplyServer({ listen: 'tcp:127.0.0.1:0', clusterKey, logger: silentLogger });
+    await far.start();
+    stack.defer(() => far.stop());
+  });
+  afterAll(() => stack.disposeAsync());
+
+  const clientWith = (key: Buffer | undefined) => {
+    const one = new ReplyClient({ node, clusterKey: key, logger: silentLogger });
+    stack.defer(() => one.stop(never));
+    return one;
+  };
+  const port = () => Number(far.address.split(':').at(-1));
+
+  test('who has the cluster key is heard, and fetches bodies', async () => {
+    const body = randomBytes(300_000);
+    far.expect(id, node, body, listener);
+    const stream = clientWith(clusterKey).open(far.address, id);
+    expect(body.equals(await stream.fetchBody(never))).toBe(true);
+    stream.head({ status: 200, headers: [] }, info);
+    stream.end(ok, info);
+    expect(await ended.promise).toEqual(ok);
+  });
+
+  test.each([
+    ['another key', randomBytes(32)],
+    ['no key', undefined],
+  ])('who has %s is not heard, and gets nothing', async (_what, key) => {
+    far.expect(id, node, Buffer.from('secret'), listener);
+    const stream = clientWith(key).open(far.address, id);
+    await expect(stream.fetchBody(never)).rejects.toThrow();
+    expect(stream.cancelled.aborted).toBe(true);
+    expect(told).toEqual([]);
+  });
+
+  test('a stranger who speaks in the clear is cut off', async () => {
+    far.expect(id, node, undefined, listener);
+    const stranger = connect(port(), '127.0.0.1');
+    stranger.on('error', () => {});
+    stranger.write(encodeFrame(frame.hello, encodeJson({ node })));
+    await once(stranger.resume(), 'close');
+    expect(told).toEqual([]);
+  });
+
+  test('a worker tells nothing to who has not the key, whatever certificate that shows', async () => {
+    const [cert, key] = await Promise.all(
+      ['first.crt', 'first.key'].map((name) =>
+        readFile(new URL(`../support/tls/${name}`, import.meta.url)),
+      ),
+    );
+    const received = vi.fn<(bytes: Buffer) => void>();
+    const impostor = createTlsServer({ cert, key }, (socket) => socket.on('data', received));
+    impostor.listen(0, '127.0.0.1');
+    await once(impostor, 'listening');
+    const { port: at } = impostor.address() as AddressInfo;
+    const stream = clientWith(clusterKey).open(`tcp:127.0.0.1:${at}`, id);
+    stream.head({ status: 200, headers: [] }, info);
+    await vi.waitFor(() => expect(stream.cancelled.aborted).toBe(true));
+    expect(received).not.toHaveBeenCalled();
+    impostor.close();
+  });
+
+  test('a gateway does not listen without a key', () => {
+    const open = () => new ReplyServer({ listen: 'tcp:127.0.0.1:0', logger: silentLogger });
+    expect(open).toThrow('without a cluster key');
   });
 });

@@ -26,6 +26,14 @@ describe('the configuration of the host', () => {
     expect(() => loadHostConfig({ HEARTH_TLS_KEY })).toThrow('set both or neither');
   });
 
+  test('takes an address for workers of other machines, at which they can reach it', () => {
+    const { clusterListen } = loadHostConfig({ HEARTH_CLUSTER_LISTEN: '[fd00::1]:7070' });
+    expect(clusterListen).toBe('tcp:fd00::1:7070');
+    for (const HEARTH_CLUSTER_LISTEN of ['0.0.0.0:7070', '[::]:7070', '10.0.0.1']) {
+      expect(() => loadHostConfig({ HEARTH_CLUSTER_LISTEN })).toThrow('HEARTH_CLUSTER_LISTEN');
+    }
+  });
+
   test('refuses unknown variables and names every problem at once', () => {
     const load = () => loadHostConfig({ HEARTH_DTA: '/x', HEARTH_LISTEN: 'x', HEARTH_KEY: 'k' });
     expect(load).toThrow(/HEARTH_DTA: unknown key.*HEARTH_LISTEN: must match.*HEARTH_KEY/);
