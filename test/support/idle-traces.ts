@@ -4,19 +4,9 @@ import {
   warmTime,
   type KeepWarmCost,
 } from '../../src/containers/pool/keep-warm-policy.ts';
+import { seeded } from './seeded-random.ts';
 
 const minuteMs = 60_000;
-
-/** The same numbers for the same seed, between 0 and 1 (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** How functions are called, as idle times in a row; the kinds that traces of clouds show. */
 const kinds = {
