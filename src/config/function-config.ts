@@ -125,7 +125,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     ...(image ? { image } : {}),
     entry: readEntry(config.entry, runtime, problems),
     env: readEnvironment(config.env ?? {}, problems),
-    secrets: readSecrets(config.secrets ?? [], config.env ?? {}, problems),
+    ...readSecrets(config.secrets ?? [], config.env ?? {}, problems),
     ...resources,
     http,
     ...(cron.length > 0 ? { cron } : {}),

@@ -13,6 +13,7 @@ import { ContainerSandbox } from './container-sandbox.ts';
 import type { ImageProgram } from './image-program.ts';
 import { nativeChannel } from './channels/native-channel.ts';
 import type { RootMounts } from './root-mounts.ts';
+import { SecretFolder, type SecretFiles } from './secret-folder.ts';
 import { TaskFolder } from './task-folder.ts';
 import { scratchPaths } from './tidiness.ts';
 
@@ -26,6 +27,8 @@ export interface ContainerMakerOptions {
   readonly roots: Pick<RootMounts, 'lease'>;
   /** Where folders for the code of stems are made. */
   readonly tasksDir: string;
+  /** Where files with secrets are made; in memory, and never swapped out. */
+  readonly secretsDir: string;
   readonly logs: Pick<LogStore, 'append'>;
   readonly logger: Logger;
 }
@@ -43,6 +46,8 @@ export interface MakerOrder {
   /** Of a scratch volume on disk; without it, `mounts` has one. */
   readonly scratchDiskBytes?: number;
   readonly runtimeClass?: string | undefined;
+  /** Those there at its start; of one whose function is not known yet: none. Absent: for none ever. */
+  readonly secretFiles?: SecretFiles | undefined;
   /** The function is not known yet: its code will be put into the running container. */
   readonly hasTaskFolder: boolean;
 }
@@ -58,7 +63,7 @@ export class ContainerMaker {
 
   /** Resolves when the OCI runtime has been started. @throws HostError; nothing is left then. */
   async make(order: MakerOrder, signal: AbortSignal): Promise<ContainerSandbox> {
-    const { engine, profile, roots, tasksDir, logs, logger } = this.#options;
+    const { engine, profile, roots, tasksDir, secretsDir, logs, logger } = this.#options;
     const { image, memoryBytes, cpu } = order;
     const { uid, gid } = profile;
     const program = order.program ?? { args: image.entrypoint, env: image.env, uid, gid };
@@ -75,6 +80,13 @@ export class ContainerMaker {
     const network = stack.use(await this.#options.network.lease());
     const channel = stack.use(await (order.channel ?? nativeChannel).prepare(network.path));
     const mountPoints = order.volumes.map(({ mount }) => mount);
+    const secretFolder =
+      order.secretFiles && stack.use(new SecretFolder(join(secretsDir, id), user));
+    if (secretFolder) {
+      secretFolder.write(order.secretFiles);
+      mounts.push(secretFolder.mount);
+      mountPoints.push(secretFolder.mount.destination);
+    }
     const root = stack.use(await roots.lease(image, mountPoints));
     const taskFolder = order.hasTaskFolder
       ? stack.use(new TaskFolder(join(tasksDir, id)))
@@ -101,6 +113,7 @@ export class ContainerMaker {
       channel,
       network,
       taskFolder,
+      secretFolder,
       pids: profile.pids,
       volumes,
       scratch: scratchPaths(mounts),

@@ -18,6 +18,7 @@ import { endOfWaiting } from '../lib/end-of-waiting.ts';
 import { LogLines } from './log-lines.ts';
 import type { RootLease } from './root-mounts.ts';
 import { RunningInvocations } from './running-invocations.ts';
+import type { SecretFiles } from './secret-folder.ts';
 import type { SandboxParts } from './sandbox-parts.ts';
 import { Tidiness } from './tidiness.ts';
 
@@ -107,10 +108,15 @@ export class ContainerSandbox implements Sandbox {
   }
 
   /** Makes a stem the sandbox of one version: takes over the root, which has its code. */
-  specialise(root: RootLease, { memoryBytes, cpu, name }: FunctionSpec): void {
-    const { container, resources, taskFolder, pids } = this.#parts;
+  specialise(
+    root: RootLease,
+    { memoryBytes, cpu, name }: FunctionSpec,
+    secretFiles: SecretFiles,
+  ): void {
+    const { container, resources, taskFolder, secretFolder, pids } = this.#parts;
     resources.use(root);
     taskFolder?.show(`${root.path}/var/task`);
+    secretFolder?.write(secretFiles);
     container.update({ memoryBytes, cpu, pids });
     this.#memoryBytes = memoryBytes;
     this.#functionName = name;

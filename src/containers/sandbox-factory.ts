@@ -10,6 +10,7 @@ import type { ContainerSandbox, LoadResult } from './container-sandbox.ts';
 import { channelOf, imageProgram } from './image-program.ts';
 import { NetworkedSandbox } from './networked-sandbox.ts';
 import type { RootMounts } from './root-mounts.ts';
+import type { SecretFiles } from './secret-folder.ts';
 import { GuardedSandbox } from './sandbox-guard.ts';
 import type { StemPools } from './stem-pools.ts';
 
@@ -30,6 +31,8 @@ export type SandboxCreation = Making &
 export interface BoundVersion extends PreparedVersion {
   /** Aborts when it would be given something else now: its sandbox is to be given up. */
   readonly outdated?: AbortSignal;
+  /** Absent: it has none. */
+  readonly secretFiles?: SecretFiles;
 }
 
 export interface SandboxFactory {
@@ -97,7 +100,7 @@ export class ContainerSandboxFactory implements SandboxFactory {
     return fits ? stems.take(image) : undefined;
   }
 
-  #fromNothing(version: PreparedVersion, signal: AbortSignal): Promise<ContainerSandbox> {
+  #fromNothing(version: BoundVersion, signal: AbortSignal): Promise<ContainerSandbox> {
     const { spec, image } = version;
     const { memoryBytes, cpu, volumes, runtimeClass } = spec;
     const { maker, planMounts, channels } = this.#options;
@@ -110,6 +113,7 @@ export class ContainerSandboxFactory implements SandboxFactory {
       mounts,
       volumes,
       runtimeClass,
+      secretFiles: version.secretFiles,
       hasTaskFolder: false,
       ...(scratchOnDisk ? { scratchDiskBytes: scratchBytes } : {}),
     };
@@ -120,10 +124,13 @@ export class ContainerSandboxFactory implements SandboxFactory {
   }
 
   /** From here on it is this version's alone: its limits, and its code at /var/task. */
-  async #specialise(stem: ContainerSandbox, { spec, image }: PreparedVersion): Promise<void> {
+  async #specialise(
+    stem: ContainerSandbox,
+    { spec, image, secretFiles = {} }: BoundVersion,
+  ): Promise<void> {
     try {
       const root = await this.#options.roots.lease(image);
-      stem.specialise(root, spec);
+      stem.specialise(root, spec, secretFiles);
     } catch (error) {
       await stem.destroy('init_failed');
       throw error;

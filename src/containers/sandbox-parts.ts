@@ -4,6 +4,7 @@ import type { LogLine } from '../domain/log.ts';
 import type { NetworkLease } from '../domain/network.ts';
 import type { PreparedChannel } from '../domain/sandbox-channel.ts';
 import type { SandboxVolumes } from '../domain/volume.ts';
+import type { SecretFolder } from './secret-folder.ts';
 import type { TaskFolder } from './task-folder.ts';
 
 /** What a sandbox is made of. */
@@ -16,6 +17,8 @@ export interface SandboxParts {
   readonly network: Pick<NetworkLease, 'connect' | 'open' | 'close'>;
   /** Where a stem gets its code; undefined where the code is in the image. */
   readonly taskFolder: TaskFolder | undefined;
+  /** Where a stem gets its secrets that are files. */
+  readonly secretFolder: SecretFolder | undefined;
   readonly pids: number;
   readonly volumes: Pick<SandboxVolumes, 'wanted' | 'lost'>;
   /** Volumes in which nothing of an invocation may be left. */

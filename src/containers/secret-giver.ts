@@ -1,5 +1,5 @@
 import type { FunctionSpec } from '../domain/function.ts';
-import { missingSecrets, type SecretSource } from '../domain/secret.ts';
+import { missingSecrets, secretsGiven, type SecretSource } from '../domain/secret.ts';
 import type { PreparedVersion } from '../domain/version.ts';
 import type { SandboxCreation, SandboxFactory } from './sandbox-factory.ts';
 
@@ -12,13 +12,13 @@ export interface SecretGiverOptions {
 
 /** What a sandbox was given, to see whether it would be given the same now. */
 interface Given {
-  readonly spec: FunctionSpec;
+  readonly needs: Pick<FunctionSpec, 'name' | 'secrets'>;
   readonly stamp: string;
 }
 
 /**
  * Gives functions their secrets at the moment they are loaded: as environment variables, over the
- * channel. So they are in no image, no bundle and no record, and a stem has none. When a secret
+ * channel, or as files in memory. So they are in no image, no bundle and no record, and a stem has none. When a secret
  * changes, sandboxes that have it are given up: they finish what they serve, and new ones follow.
  */
 export class SecretGiver implements SandboxFactory {
@@ -35,8 +35,10 @@ export class SecretGiver implements SandboxFactory {
 
   async create(version: PreparedVersion, signal: AbortSignal): Promise<SandboxCreation> {
     const { spec } = version;
-    if (spec.secrets.length === 0) return await this.#factory.create(version, signal);
-    const { values, missing, stamp } = this.#secrets.bind(spec);
+    const { name, secretFiles = [] } = spec;
+    const needs = { name, secrets: secretsGiven(spec) };
+    if (needs.secrets.length === 0) return await this.#factory.create(version, signal);
+    const { values, missing, stamp } = this.#secrets.bind(needs);
     if (missing.length > 0) {
       const error = {
         type: 'Runtime.MissingSecret',
@@ -46,8 +48,15 @@ export class SecretGiver implements SandboxFactory {
     }
     const outdated = new AbortController();
     const forget = () => this.#given.delete(outdated);
-    this.#given.set(outdated, { spec, stamp });
-    const bound = { ...version, spec: { ...spec, env: { ...spec.env, ...values } } };
+    this.#given.set(outdated, { needs, stamp });
+    const valueOf = (secret: string) => values[secret] ?? '';
+    const env = Object.fromEntries(spec.secrets.map((secret) => [secret, valueOf(secret)]));
+    const files = secretFiles.map(({ name: secret, file }) => [file, valueOf(secret)] as const);
+    const bound = {
+      ...version,
+      spec: { ...spec, env: { ...spec.env, ...env } },
+      ...(files.length > 0 ? { secretFiles: Object.fromEntries(files) } : {}),
+    };
     try {
       const creation = await this.#factory.create({ ...bound, outdated: outdated.signal }, signal);
       if (creation.sandbox) void creation.sandbox.gone.then(forget);
@@ -60,8 +69,8 @@ export class SecretGiver implements SandboxFactory {
   }
 
   #lookAgain(): void {
-    for (const [outdated, { spec, stamp }] of this.#given) {
-      if (this.#secrets.bind(spec).stamp === stamp) continue;
+    for (const [outdated, { needs, stamp }] of this.#given) {
+      if (this.#secrets.bind(needs).stamp === stamp) continue;
       this.#given.delete(outdated);
       outdated.abort();
     }

@@ -130,7 +130,7 @@ export class StemPool {
     this.#image ??= await loadImage(signal);
     const image = this.#image;
     const stem = await maker.make(
-      { image, memoryBytes, cpu: 1, mounts, volumes: [], hasTaskFolder: true },
+      { image, memoryBytes, cpu: 1, mounts, volumes: [], secretFiles: {}, hasTaskFolder: true },
       signal,
     );
     const failure = await stem.boot(signal);

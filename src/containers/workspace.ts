@@ -18,6 +18,8 @@ export class Workspace implements Service {
   readonly namespacesDir: string;
   readonly volumesDir: string;
   readonly addressesDir: string;
+  /** Never swapped out, unlike the rest. */
+  readonly secretsDir: string;
   readonly #dir: string;
   #mounted = false;
 
@@ -29,6 +31,7 @@ export class Workspace implements Service {
     this.namespacesDir = join(dir, 'netns');
     this.volumesDir = join(dir, 'volumes');
     this.addressesDir = join(dir, 'addresses');
+    this.secretsDir = join(dir, 'secrets');
   }
 
   async start(): Promise<void> {
@@ -37,14 +40,16 @@ export class Workspace implements Service {
     this.#mounted = true;
     const { rootsDir, bundlesDir, tasksDir, namespacesDir, addressesDir, volumesDir } = this;
     const dirs = [rootsDir, bundlesDir, tasksDir, namespacesDir, addressesDir, volumesDir];
-    for (const dir of dirs) {
+    for (const dir of [...dirs, this.secretsDir]) {
       await mkdir(dir, { mode: 0o711 });
     }
+    mount({ source: 'ramfs', target: this.secretsDir, type: 'ramfs', data: 'mode=0711' });
   }
 
   async stop(): Promise<void> {
     if (!this.#mounted) return;
     this.#mounted = false;
+    unmount(this.secretsDir, { detach: true });
     unmount(this.#dir, { detach: true });
   }
 }

@@ -23,6 +23,12 @@ export interface ImageSpec {
  * What `hearth.json` says, checked and with every default filled in. Immutable: it is recorded in
  * the version's image (label `dev.hearth.function`), so that a digest names code and settings.
  */
+/** A secret as a file: of the name `file` in /run/secrets. */
+export interface SecretFile {
+  readonly name: string;
+  readonly file: string;
+}
+
 export interface FunctionSpec {
   readonly name: string;
   readonly runtime: Runtime | 'image';
@@ -39,6 +45,8 @@ export interface FunctionSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Names of secrets, each an environment variable; their values are nowhere in a version. */
   readonly secrets: readonly string[];
+  /** Secrets that it finds as files in /run/secrets; absent: none. */
+  readonly secretFiles?: readonly SecretFile[];
   /** Absent: no HTTP trigger. */
   readonly http: HttpTrigger | undefined;
   /**

@@ -34,12 +34,18 @@ export interface SecretSource {
   bind(spec: Pick<FunctionSpec, 'name' | 'secrets'>): SecretBinding;
 }
 
+/** What a function is given, as variables or as files. */
+export const secretsGiven = ({ secrets, secretFiles = [] }: FunctionSpec): readonly string[] => [
+  ...new Set([...secrets, ...secretFiles.map(({ name }) => name)]),
+];
+
 /** All that a function cannot do without: what it is given, and what is signed with for it. */
-export function secretsNeeded({ secrets, http, async }: FunctionSpec): readonly string[] {
+export function secretsNeeded(spec: FunctionSpec): readonly string[] {
+  const { http, async } = spec;
   const signing = [http?.hmac, async?.onSuccess, async?.onFailure].flatMap((signed) =>
     signed && 'secret' in signed && signed.secret !== undefined ? [signed.secret] : [],
   );
-  return signing.length > 0 ? [...new Set([...secrets, ...signing])] : secrets;
+  return [...new Set([...secretsGiven(spec), ...signing])];
 }
 
 /** Why a function without its secrets cannot be had, and what to do. */

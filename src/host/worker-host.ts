@@ -142,6 +142,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     network: network.provider,
     roots,
     tasksDir: workspace.tasksDir,
+    secretsDir: workspace.secretsDir,
     logs: security.logs,
     logger,
   });

@@ -4,10 +4,33 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { deployInline } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 const keeperDir = fileURLToPath(new URL('functions/keeper', import.meta.url));
 const token = 'correct-horse-battery-staple';
+/** Tells what it finds of its secret. */
+const fileKeeper = `
+  import { createHash } from 'node:crypto';
+  import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+  const path = '/run/secrets/token';
+  const attempt = (act) => { try { act(); return 'done'; } catch ({ code }) { return code; } };
+  export default {
+    fetch: () => {
+      const mount = readFileSync('/proc/self/mountinfo', 'utf8').split('\\n')
+        .find((line) => line.includes(' /run/secrets '));
+      return Response.json({
+        digest: createHash('sha256').update(readFileSync(path)).digest('hex'),
+        mode: (statSync(path).mode & 0o777).toString(8),
+        fileSystem: mount.split(' - ')[1].split(' ')[0],
+        flags: mount.split(' ')[5],
+        variable: process.env.API_TOKEN ?? null,
+        writing: attempt(() => writeFileSync('/run/secrets/mine', '')),
+        others: readdirSync('/run/secrets'),
+      });
+    },
+  };
+`;
 const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
 let host: RunningHost;
@@ -43,6 +66,38 @@ describe('a secret', () => {
     expect(text + host.output()).not.toContain(token);
     expect(filesWith(token, host.dataDir)).toEqual([]);
   });
+
+  test.each([
+    ['a stem', 'stem', {}],
+    ['nothing', 'cold', { scratch: '32Mi' }],
+  ])(
+    'can be a file, in memory and for reading only, where it starts from %s',
+    async (_, start, settings) => {
+      const name = `file-${start}`;
+      await deployInline(host, name, fileKeeper, {
+        ...settings,
+        secrets: [{ name: 'API_TOKEN', file: 'token' }],
+        triggers: { http: { auth: 'none' } },
+      });
+      await vi.waitFor(
+        async () => {
+          const answer = await host.fetch(`/fn/${name}`);
+          expect(answer.headers.get('x-hearth-start')).toBe(start);
+          expect(await answer.json()).toEqual({
+            digest: digestOf(token),
+            mode: '400',
+            fileSystem: 'ramfs',
+            flags: expect.stringMatching(/^ro,nosuid,nodev,noexec/) as string,
+            variable: null,
+            writing: 'EROFS',
+            others: ['token'],
+          });
+        },
+        { timeout: 30_000 },
+      );
+      expect(filesWith(token, host.dataDir)).toEqual([]);
+    },
+  );
 
   test('is not in what a caller without a key is told, nor in the log, when the function fails', async () => {
     const answer = await host.fetch('/fn/keeper/throw');

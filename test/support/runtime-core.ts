@@ -100,6 +100,7 @@ export async function openRuntimeCore(
     volumes: { lend: async () => noVolumes() },
     scratchDisks: decorate.scratchDisks?.(scratchDisks) ?? scratchDisks,
     tasksDir: workspace.tasksDir,
+    secretsDir: workspace.secretsDir,
     logs: { append: () => {} },
     logger: silentLogger,
   });

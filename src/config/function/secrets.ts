@@ -1,20 +1,46 @@
-import { Type } from 'typebox';
-import type { FunctionSpec } from '../../domain/function.ts';
+import { Type, type Static } from 'typebox';
+import type { FunctionSpec, SecretFile } from '../../domain/function.ts';
 import type { Problems } from './problems.ts';
+import { strict } from './strict.ts';
 
-export const secretsSchema = Type.Array(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), {
-  maxItems: 32,
-  uniqueItems: true,
-  default: [],
-  description: 'Secrets of the host that become environment variables, 32 at most.',
-});
+const secretName = Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' });
+
+export const secretsSchema = Type.Array(
+  Type.Union([
+    secretName,
+    Type.Object(
+      {
+        name: secretName,
+        file: Type.String({
+          pattern: '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$',
+          description: 'The name of a file in /run/secrets.',
+        }),
+      },
+      strict,
+    ),
+  ]),
+  {
+    maxItems: 32,
+    uniqueItems: true,
+    default: [],
+    description:
+      'Secrets of the host, 32 at most: `NAME` becomes an environment variable, `{ name, file }` a file in /run/secrets.',
+  },
+);
 
 export function readSecrets(
-  secrets: readonly string[],
+  secrets: Static<typeof secretsSchema>,
   env: FunctionSpec['env'],
   problems: Problems,
-): FunctionSpec['secrets'] {
-  const both = secrets.filter((name) => Object.hasOwn(env, name));
-  for (const name of both) problems.add(`secrets: ${name} is in env too`);
-  return secrets;
+): Pick<FunctionSpec, 'secrets' | 'secretFiles'> {
+  const variables = secrets.filter((secret) => typeof secret === 'string');
+  const files = secrets.filter((secret) => typeof secret === 'object');
+  for (const name of variables.filter((variable) => Object.hasOwn(env, variable))) {
+    problems.add(`secrets: ${name} is in env too`);
+  }
+  for (const name of repeated(files)) problems.add(`secrets: the file "${name}" is there twice`);
+  return { secrets: variables, ...(files.length > 0 ? { secretFiles: files } : {}) };
 }
+
+const repeated = (files: readonly SecretFile[]): readonly string[] =>
+  files.map(({ file }) => file).filter((file, index, all) => all.indexOf(file) < index);

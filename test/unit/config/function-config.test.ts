@@ -123,6 +123,21 @@ describe('hearth.json', () => {
     expect(problemsOf(config('["a-b"]'))).toHaveLength(1);
   });
 
+  test('has secrets as files too, each in its place', () => {
+    const config = (secrets: string) =>
+      `{ "name": "a", "entry": "a.ts", "env": { "B": "" }, "secrets": ${secrets} }`;
+    expect(parseFunctionConfig(config('["A", { "name": "B", "file": "b.pem" }]'))).toMatchObject({
+      secrets: ['A'],
+      secretFiles: [{ name: 'B', file: 'b.pem' }],
+    });
+    const twice = '[{ "name": "A", "file": "x" }, { "name": "B", "file": "x" }]';
+    expect(problemsOf(config(twice))).toEqual(['secrets: the file "x" is there twice']);
+    expect(problemsOf(config('[{ "name": "A" }]'))).toEqual(['secrets.0.file: is missing']);
+    for (const file of ['', '..', '../x', 'a/b', '.hidden']) {
+      expect(problemsOf(config(`[{ "name": "A", "file": "${file}" }]`))).toHaveLength(1);
+    }
+  });
+
   test('has its scratch volume in memory as far as that can be, or on disk', () => {
     const config = (scratch: string, memory = '128Mi') =>
       `{ "name": "a", "entry": "a.ts", "memory": "${memory}", "scratch": ${scratch} }`;

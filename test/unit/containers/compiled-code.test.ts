@@ -61,6 +61,7 @@ beforeEach(async () => {
     scratchDisks: { make: () => Promise.reject(new Error('not asked for')) },
     roots: { lease: async () => ({ path, ...nothing }) },
     tasksDir: dir,
+    secretsDir: dir,
     logs: { append: () => {} },
     logger: silentLogger,
   });

@@ -44,6 +44,16 @@ test('a function finds its secrets in its environment, and its version stays wit
   expect(JSON.stringify(given)).not.toContain('the-value');
 });
 
+test('a function finds its secrets in files, and those that are only files not in its environment', async () => {
+  const { made, giver } = setUp();
+  const given = await version();
+  const secretFiles = [{ name: 'API_TOKEN', file: 'token' }];
+  const spec = { ...given.spec, secrets: [], secretFiles };
+  await giver.create({ ...given, spec }, AbortSignal.timeout(1000));
+  expect(made[0]?.secretFiles).toEqual({ token: 'the-value' });
+  expect(made[0]?.spec.env).toEqual({ LEVEL: 'info' });
+});
+
 test('a function that lacks a secret fails to load, with the remedy, and nothing is made', async () => {
   const { made, giver } = setUp({ missing: ['API_TOKEN'] });
   const creation = await giver.create(await version(), AbortSignal.timeout(1000));
