@@ -1,5 +1,6 @@
 import { chunkLimitBytes } from './responder.mjs';
 import { invalidResponse } from './thrown.mjs';
+import { traceparentOf } from './trace-parent.mjs';
 
 const noBody = { body: new Uint8Array(0), rest: undefined };
 
@@ -25,6 +26,7 @@ export function fetchHandler(fetch, env) {
       invocationId: head.id,
       functionName,
       deadlineMs: head.deadlineMs,
+      traceparent: traceparentOf(head),
       waitUntil: (/** @type {unknown} */ work) => {
         pending.push(Promise.resolve(work).catch((thrown) => console.error('waitUntil:', thrown)));
       },
@@ -40,7 +42,9 @@ export function fetchHandler(fetch, env) {
 /** @param {Invocation} invocation */
 function toRequest({ head, body }) {
   if (head.trigger === 'event') {
-    const headers = { 'content-type': 'application/json' };
+    const headers = new Headers({ 'content-type': 'application/json' });
+    const traceparent = traceparentOf(head);
+    if (traceparent !== undefined) headers.set('traceparent', traceparent);
     return new Request('http://localhost/', { method: 'POST', headers, body: bytesOf(body) });
   }
   const headers = new Headers(head.headers);

@@ -2,6 +2,7 @@ import { toLambdaEvent } from './lambda-event.mjs';
 import { fromEventResult, fromHttpResult } from './lambda-result.mjs';
 import { isStreaming, LambdaResponseStream } from './lambda-stream.mjs';
 import { RuntimeError } from './thrown.mjs';
+import { traceparentOf } from './trace-parent.mjs';
 
 /** As Lambda's own; larger answers are streamed. */
 const responseLimitBytes = 6 * 1024 * 1024;
@@ -66,6 +67,7 @@ function lambdaContext({ head, functionName, version, memoryBytes }) {
     invokedFunctionArn: `${arnPrefix}:${functionName}`,
     memoryLimitInMB: String(Math.floor(memoryBytes / 1024 ** 2)),
     awsRequestId: head.id,
+    traceparent: traceparentOf(head),
     logGroupName: `/hearth/${functionName}`,
     logStreamName: version,
     callbackWaitsForEmptyEventLoop: true,

@@ -1,3 +1,5 @@
+import { traceparentOf } from './trace-parent.mjs';
+
 /**
  * @typedef {import('./load.mjs').Invocation} Invocation
  * @typedef {(batch: object, env: object, ctx: object) => unknown} QueueFunction
@@ -30,6 +32,7 @@ export function queueHandler(queue, env, others) {
       invocationId: head.id,
       functionName,
       deadlineMs: head.deadlineMs,
+      traceparent: traceparentOf(head),
       waitUntil: (/** @type {unknown} */ work) => {
         pending.push(Promise.resolve(work).catch((thrown) => console.error('waitUntil:', thrown)));
       },

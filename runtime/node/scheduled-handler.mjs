@@ -1,3 +1,5 @@
+import { traceparentOf } from './trace-parent.mjs';
+
 /**
  * @typedef {import('./load.mjs').Handler} Handler
  * @typedef {(event: object, env: object, ctx: object) => unknown} ScheduledFunction
@@ -26,6 +28,7 @@ export function scheduledHandler(scheduled, env, others) {
       invocationId: head.id,
       functionName,
       deadlineMs: head.deadlineMs,
+      traceparent: traceparentOf(head),
       waitUntil: (/** @type {unknown} */ work) => void pending.push(Promise.resolve(work)),
       passThroughOnException: () => {},
     };

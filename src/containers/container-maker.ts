@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { ContainerMount, IdRangeProvider, SecurityProfile } from '../domain/container.ts';
 import type { ContainerEngine } from '../domain/container-engine.ts';
 import type { PreparedImage } from '../domain/image.ts';
+import type { MakingStep } from '../domain/invocation.ts';
 import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkProvider } from '../domain/network.ts';
 import type { ChannelKind } from '../domain/sandbox-channel.ts';
 import type { NodeSandboxes } from '../domain/sandbox-view.ts';
 import type { ScratchDisks, VolumeLender, VolumeMount } from '../domain/volume.ts';
+import { StepsWatch } from '../lib/steps-watch.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
 import type { ImageProgram } from './image-program.ts';
 import { nativeChannel } from './channels/native-channel.ts';
@@ -68,6 +70,7 @@ export class ContainerMaker {
     const { uid, gid } = profile;
     const program = order.program ?? { args: image.entrypoint, env: image.env, uid, gid };
     const id = randomUUID();
+    const watch = new StepsWatch<MakingStep>();
     await using stack = new AsyncDisposableStack();
     const ids = stack.use(this.#options.idRanges.lease());
     const user = { id, ids, uid: program.uid, gid: program.gid };
@@ -77,8 +80,10 @@ export class ContainerMaker {
       const made = await this.#options.scratchDisks.make(order.scratchDiskBytes, user);
       mounts.push(stack.use(made).mount);
     }
+    watch.did('volumes');
     const network = stack.use(await this.#options.network.lease());
     const channel = stack.use(await (order.channel ?? nativeChannel).prepare(network.path));
+    watch.did('network');
     const mountPoints = order.volumes.map(({ mount }) => mount);
     const secretFolder =
       order.secretFiles && stack.use(new SecretFolder(join(secretsDir, id), user));
@@ -91,6 +96,7 @@ export class ContainerMaker {
     const taskFolder = order.hasTaskFolder
       ? stack.use(new TaskFolder(join(tasksDir, id)))
       : undefined;
+    watch.did('root');
     const container = await engine.create({
       id,
       limits: { memoryBytes, cpu, pids: profile.pids },
@@ -106,9 +112,11 @@ export class ContainerMaker {
       ...(taskFolder ? { taskDir: taskFolder.path } : {}),
     });
     stack.defer(() => container.delete());
+    watch.did('create');
     const sandbox = new ContainerSandbox({
       id,
       memoryBytes,
+      making: watch.timings,
       container,
       channel,
       network,

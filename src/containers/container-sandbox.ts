@@ -27,6 +27,8 @@ export interface LoadResult {
   readonly failure: InvocationOutcome | undefined;
   /** From the hello of the bootstrap until the handler was loaded. */
   readonly initMs: number;
+  /** What was waited for that hello; 0 where it had booted. */
+  readonly bootMs: number;
 }
 
 /** A sandbox made of one OCI container and the channel to what runs in it. */
@@ -99,6 +101,11 @@ export class ContainerSandbox implements Sandbox {
     return this.#memoryBytes;
   }
 
+  /** How long each step of its making took. */
+  get making(): SandboxParts['making'] {
+    return this.#parts.making;
+  }
+
   /**
    * Waits for the bootstrap's hello. Gives how it failed, and then it is destroyed.
    * @throws HostError `internal` when the container did not start.
@@ -143,7 +150,8 @@ export class ContainerSandbox implements Sandbox {
   async load(message: InitMessage, signal: AbortSignal): Promise<LoadResult> {
     this.#functionName = message.functionName;
     this.#version = message.version;
-    let booted = performance.now();
+    const startedMs = performance.now();
+    let booted = startedMs;
     const loaded = this.#hello.promise.then(() => {
       booted = performance.now();
       this.#booted = true;
@@ -154,7 +162,7 @@ export class ContainerSandbox implements Sandbox {
     this.#isReady = failure === undefined;
     const { container, scratch } = this.#parts;
     if (!failure && !this.#ended) this.#tidiness = Tidiness.of(container, scratch);
-    return { failure, initMs: performance.now() - booted };
+    return { failure, initMs: performance.now() - booted, bootMs: booted - startedMs };
   }
 
   invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation {

@@ -1,6 +1,6 @@
 import type { MountPlanner } from '../domain/container.ts';
 import type { FactPublisher } from '../domain/facts.ts';
-import type { InvocationOutcome, PhaseTimings, StartKind } from '../domain/invocation.ts';
+import type { InvocationOutcome, MakingTimings, StartKind } from '../domain/invocation.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import type { ChannelKind, InitMessage } from '../domain/sandbox-channel.ts';
 import type { PreparedVersion } from '../domain/version.ts';
@@ -17,7 +17,7 @@ import type { StemPools } from './stem-pools.ts';
 /** How a sandbox came to be, and how long it took. */
 interface Making {
   readonly start: Extract<StartKind, 'stem' | 'cold'>;
-  readonly timings: PhaseTimings;
+  readonly timings: MakingTimings;
 }
 
 /** A sandbox able to serve, or how the function failed to load. */
@@ -66,19 +66,24 @@ export class ContainerSandboxFactory implements SandboxFactory {
     const stem = this.#takeStem(version);
     const sandbox = stem ?? (await this.#fromNothing(version, signal));
     if (stem) await this.#specialise(stem, version);
+    const specialisedMs = performance.now() - started;
     const network = await connected(sandbox, version);
     const compiled = this.#options.compiledCode.find(version);
     const message = { ...initMessage(version), ...(compiled ? { compiled } : {}) };
-    const { failure, initMs }: LoadResult = await sandbox.load(message, signal);
+    const loaded: LoadResult = await sandbox.load(message, signal);
+    const { failure, initMs, bootMs: boot } = loaded;
     const start = stem ? 'stem' : 'cold';
-    const timings = { lease: performance.now() - started - initMs, init: initMs };
+    const lease = performance.now() - started - initMs;
+    const steps = stem ? { specialise: specialisedMs } : { ...sandbox.making, boot };
+    const timings = { lease, init: initMs, steps };
     if (failure) return { failure, start, timings };
     this.#options.facts.publish('sandbox.created', {
       sandboxId: sandbox.id,
       functionName: version.spec.name,
       version: version.digest,
       start,
-      createMs: timings.lease,
+      createMs: lease,
+      steps,
       initMs,
     });
     const served = network

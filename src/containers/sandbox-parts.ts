@@ -1,5 +1,6 @@
 import type { Container } from '../domain/container-engine.ts';
 import type { SandboxId } from '../domain/ids.ts';
+import type { MakingTimings } from '../domain/invocation.ts';
 import type { LogLine } from '../domain/log.ts';
 import type { NetworkLease } from '../domain/network.ts';
 import type { PreparedChannel } from '../domain/sandbox-channel.ts';
@@ -11,6 +12,8 @@ import type { TaskFolder } from './task-folder.ts';
 export interface SandboxParts {
   readonly id: SandboxId;
   readonly memoryBytes: number;
+  /** How long each of these took. */
+  readonly making: NonNullable<MakingTimings['steps']>;
   /** Created, and started here. */
   readonly container: Container;
   readonly channel: PreparedChannel;

@@ -66,6 +66,7 @@ export interface Attempt {
   readonly id: InvocationId;
   readonly functionName: string;
   readonly qualifier?: string;
+  readonly source: InvocationSource;
   readonly head: RequestHead;
   readonly caller?: string;
   readonly body: Uint8Array;

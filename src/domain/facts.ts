@@ -1,5 +1,7 @@
 import type { Digest, InvocationId, SandboxId } from './ids.ts';
-import type { InvocationOutcome, PhaseTimings, StartKind } from './invocation.ts';
+import type { InvocationOutcome, MakingTimings, PhaseTimings, StartKind } from './invocation.ts';
+import type { LeaseSteps } from './invocation.ts';
+import type { InvocationSource } from './invocation-record.ts';
 import type { DestroyReason } from './sandbox.ts';
 import type { TraceContext } from './trace.ts';
 
@@ -12,6 +14,8 @@ export interface Facts {
     readonly start: Extract<StartKind, 'stem' | 'cold'>;
     /** Until its handler could be loaded. */
     readonly createMs: number;
+    /** Parts of it. */
+    readonly steps: NonNullable<MakingTimings['steps']>;
     readonly initMs: number;
   };
   'sandbox.destroyed': {
@@ -28,6 +32,12 @@ export interface Facts {
     /** Epoch milliseconds. */
     readonly acceptedMs: number;
     readonly trace?: TraceContext;
+    /** What asked for it, where no caller waited for the answer. */
+    readonly source?: InvocationSource;
+    /** The application's queue that it came from. */
+    readonly queue?: string;
+    /** Invocations, one by another's call, end or facts, that led to it. */
+    readonly callDepth?: number;
     readonly functionName: string;
     readonly version: Digest;
     readonly outcome: InvocationOutcome['kind'] | 'host_error';
@@ -36,6 +46,8 @@ export interface Facts {
     readonly status?: number;
     readonly start?: StartKind;
     readonly timings: PhaseTimings;
+    /** Parts of `timings.lease`: what was done for it. */
+    readonly steps?: LeaseSteps;
   };
   /** A caller has its answer, or has left (499). Not in the stream of the cluster. */
   'http.answered': {

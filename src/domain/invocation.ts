@@ -63,3 +63,18 @@ export type InvocationOutcome =
 
 /** Milliseconds spent in each phase; a phase that did not happen is absent. */
 export type PhaseTimings = Partial<Record<Phase, number>>;
+
+/**
+ * What making a sandbox consists of, in this order: its volumes, its network namespace and channel, its
+ * root file system, the container; or, for a stem, giving it the function's code and limits; then
+ * until its bootstrap speaks.
+ */
+export type MakingStep = 'volumes' | 'network' | 'root' | 'create' | 'specialise' | 'boot';
+
+/** How long making a sandbox took; `steps` are parts of `lease`. */
+export interface MakingTimings extends Pick<PhaseTimings, 'lease' | 'init'> {
+  readonly steps?: Readonly<Partial<Record<MakingStep, number>>>;
+}
+
+/** Parts of the phase `lease`: the version's image was prepared here; then the steps of the making. */
+export type LeaseSteps = Readonly<Partial<Record<'image' | MakingStep, number>>>;

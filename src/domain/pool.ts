@@ -1,6 +1,6 @@
 import type { Runtime } from './function.ts';
 import type { Digest } from './ids.ts';
-import type { InvocationOutcome, PhaseTimings, StartKind } from './invocation.ts';
+import type { InvocationOutcome, MakingTimings, StartKind } from './invocation.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { PreparedVersion } from './version.ts';
 
@@ -9,7 +9,7 @@ export interface SandboxLease extends Disposable {
   readonly sandbox: Sandbox;
   readonly start: StartKind;
   /** What its making took, where the sandbox was made for this lease. */
-  readonly timings: PhaseTimings;
+  readonly timings: MakingTimings;
 }
 
 /** A lease, or how the function failed to load. */
@@ -18,7 +18,7 @@ export type LeaseResult =
   | {
       readonly lease?: undefined;
       readonly failure: InvocationOutcome;
-      readonly timings: PhaseTimings;
+      readonly timings: MakingTimings;
     };
 
 export interface SandboxLender {

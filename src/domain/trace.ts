@@ -7,18 +7,32 @@ export interface TraceContext {
   readonly traceId: TraceId;
   /** The caller's span, where the caller takes part in the trace. */
   readonly parentId?: SpanId;
-  /** The span of the request at the gateway. */
+  /** The span of the request at the gateway; of the attempt, where `isAttempt`. */
   readonly spanId: SpanId;
   /** The span in which the function runs: the parent of the function's own spans. */
   readonly runSpanId: SpanId;
   /** Decided at the head. What fails or is slow is recorded all the same. */
   readonly isSampled: boolean;
+  /** It is of one attempt of an invocation that nobody waits for, not of a request. */
+  readonly isAttempt?: true;
+  /** Spans of what led to it. */
+  readonly links?: readonly SpanReference[];
+}
+
+export interface SpanReference {
+  readonly traceId: TraceId;
+  readonly spanId: SpanId;
 }
 
 /** Takes invocations into traces. */
 export interface Tracing {
   /** `header` gives a request's header by its lower-case name. Undefined: nothing is traced. */
   begin(header: (name: string) => string | undefined): TraceContext | undefined;
+  /**
+   * For an invocation that no request asked for, linked to all that led to it; where that is one,
+   * it goes on with its trace. Undefined: nothing is traced.
+   */
+  beginAttempt(causes: readonly RemoteTrace[]): TraceContext | undefined;
 }
 
 /** A caller's part in a trace, as a header says. */
@@ -50,6 +64,15 @@ export function parseXRayHeader(text: string): RemoteTrace | undefined {
   if (time === '' || !spanPattern.test(parentId) || isZero(parentId)) return undefined;
   return { traceId: `${time}${random}`, parentId, isSampled: fields.get('Sampled') === '1' };
 }
+
+/** An invocation of ours as the cause of what follows from it. */
+export const causeOf = ({ traceId, spanId: parentId, isSampled }: TraceContext): RemoteTrace => ({
+  traceId,
+  parentId,
+  isSampled,
+});
+
+export const noTracing: Tracing = { begin: () => undefined, beginAttempt: () => undefined };
 
 /** What a function is given, so that its own spans join the trace. */
 export function functionTraceHeaders({

@@ -71,7 +71,8 @@ export async function createGatewayHost(
     logger,
   });
   const lane = new BullLaneProducer(fast);
-  const eventQueues = createEventQueues(durable);
+  const { tracing, recorder } = tracesOf('hearth-gateway', config, facts, logger);
+  const eventQueues = createEventQueues({ ...durable, tracing });
   const logs = new FileLogStore({ dir: paths.logs });
   const images = imagesOf(config, () =>
     deployedRepositories(functions.list(), nodeVersions.preparing()),
@@ -82,7 +83,6 @@ export async function createGatewayHost(
   feed.subscribe(metrics.count);
   facts.subscribe(metrics.countOwn);
   const usage = new RedisUsageLedger(durable);
-  const { tracing, recorder } = tracesOf('hearth-gateway', config, facts, logger);
   const { schedules, service: scheduling } = createSchedules({
     ...durable,
     functions,

@@ -1,7 +1,7 @@
 import type { HostConfig } from '../config/host-config.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Service } from '../domain/service.ts';
-import type { Tracing } from '../domain/trace.ts';
+import { noTracing, type Tracing } from '../domain/trace.ts';
 import type { FactBus } from '../events/fact-bus.ts';
 import { headSampler } from '../telemetry/tracing/sampler.ts';
 import { TraceRecorder } from '../telemetry/tracing/trace-recorder.ts';
@@ -15,7 +15,7 @@ export function tracesOf(
   logger: Logger,
 ): { readonly tracing: Tracing; readonly recorder: readonly Service[] } {
   if (Object.keys(openTelemetry).length === 0) {
-    return { tracing: { begin: () => undefined }, recorder: [] };
+    return { tracing: noTracing, recorder: [] };
   }
   const { OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG } = openTelemetry;
   const recorder = new TraceRecorder({ serviceName, logger });

@@ -90,6 +90,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const node = await nodeInfo(config, classes);
   const facts = new FactBus();
   facts.subscribe(logFacts(logger));
+  const { tracing, recorder } = tracesOf('hearth-worker', config, facts, logger);
   const { durable, fast } = redisOf(config, logger);
   const layout = readCgroupLayout();
   hideUnifiedHierarchy(layout);
@@ -204,6 +205,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const eventQueues = createEventQueueWorker({
     ...durable,
     node: node.id,
+    tracing,
     runner: attempts,
     functions,
     journalPath: paths.resultJournal,
@@ -211,6 +213,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const queueTriggers = new QueueTriggers({
     ...durable,
     functions,
+    tracing,
     runner: attempts,
     connections: config.queueConnections,
   });
@@ -243,7 +246,6 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     memoryOf: (version) => versions.peek(version)?.spec.memoryBytes,
   });
   facts.subscribe(usage.listen);
-  const { recorder } = tracesOf('hearth-worker', config, facts, logger);
   return new ServiceGroup('worker', [
     ...recorder,
     new DataSchema(durable),

@@ -4,6 +4,7 @@ import { liveVersion, type FunctionStore } from '../domain/function.ts';
 import type { InvocationRecord } from '../domain/invocation-record.ts';
 import { asyncBodyLimitBytes } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
+import { causeOf, type Tracing } from '../domain/trace.ts';
 import { uuidOf } from '../lib/uuid-of.ts';
 import { destinationEvent, destinationOf, outsideSettings } from './destination-policy.ts';
 import type { InvocationStore } from './invocation-store.ts';
@@ -12,6 +13,7 @@ export interface DestinationsOptions {
   readonly store: InvocationStore;
   readonly invoker: AsyncInvoker;
   readonly functions: Pick<FunctionStore, 'get'>;
+  readonly tracing: Pick<Tracing, 'beginAttempt'>;
   readonly logger: Logger;
 }
 
@@ -33,14 +35,15 @@ export class Destinations {
   async tell(record: InvocationRecord): Promise<void> {
     const destination = destinationOf(record);
     if (!destination) return;
-    const { store, invoker, logger } = this.#options;
-    const { id, functionName, endedMs, hops = 0, trace } = record;
+    const { store, invoker, logger, tracing } = this.#options;
+    const { id, functionName, endedMs, hops = 0 } = record;
     const addressee = this.#addressee(record, destination);
     if (!addressee) {
       const fields = { invocationId: id, functionName, destination };
       logger.warn(fields, 'The destination of an invocation is not deployed: it was not told.');
       return;
     }
+    const trace = record.trace && tracing.beginAttempt([causeOf(record.trace)]);
     await invoker.enqueue({
       ...addressee,
       id: uuidOf(`destination/${id}/${endedMs}`),

@@ -2,6 +2,7 @@ import { HostError } from '../domain/errors.ts';
 import type { AsyncInvocation, AsyncInvoker } from '../domain/event-queue.ts';
 import type { InvocationRecord } from '../domain/invocation-record.ts';
 import { asyncBodyLimitBytes } from '../domain/limits.ts';
+import type { Tracing } from '../domain/trace.ts';
 import { redisUnavailable } from '../lib/redis-connection.ts';
 import { formatBytes } from '../lib/units.ts';
 import { accepted } from './attempt-policy.ts';
@@ -41,11 +42,13 @@ interface Entry {
  */
 export class EventQueueProducer implements AsyncInvoker {
   readonly #connection: EventQueueConnection;
+  readonly #tracing: Pick<Tracing, 'beginAttempt'>;
   readonly #commits: GroupCommit<Entry>;
   readonly #fullUntilMs = new Map<string, number>();
 
-  constructor(connection: EventQueueConnection) {
+  constructor(connection: EventQueueConnection, tracing: Pick<Tracing, 'beginAttempt'>) {
     this.#connection = connection;
+    this.#tracing = tracing;
     this.#commits = new GroupCommit({
       maxBatch,
       maxInFlight,
@@ -59,7 +62,9 @@ export class EventQueueProducer implements AsyncInvoker {
     if (body.byteLength > asyncBodyLimitBytes) throw tooLarge();
     const nowMs = Date.now();
     if (nowMs < (this.#fullUntilMs.get(functionName) ?? 0)) throw full(functionName);
-    const entry = { record: accepted(invocation, nowMs), body, isNew: false };
+    const trace = invocation.trace ?? this.#tracing.beginAttempt([]);
+    const traced = trace ? { ...invocation, trace } : invocation;
+    const entry = { record: accepted(traced, nowMs), body, isNew: false };
     await this.#commits.add(entry);
     return entry.isNew;
   }

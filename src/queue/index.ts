@@ -5,6 +5,7 @@ import type { IdempotencyKeys } from '../domain/idempotency.ts';
 import type { InvocationRecords } from '../domain/invocation-records.ts';
 import type { NodeId } from '../domain/ids.ts';
 import type { Service } from '../domain/service.ts';
+import type { Tracing } from '../domain/trace.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import type { RedisConnectionOptions } from '../lib/redis-connection.ts';
 import { Destinations } from './destinations.ts';
@@ -28,21 +29,25 @@ export interface EventQueues {
   readonly idempotency: IdempotencyKeys;
 }
 
-export function createEventQueues(options: RedisConnectionOptions): EventQueues {
+export interface EventQueuesOptions extends RedisConnectionOptions {
+  readonly tracing: Tracing;
+}
+
+export function createEventQueues(options: EventQueuesOptions): EventQueues {
   const connection = new EventQueueConnection(options);
   const news = new InvocationNews(options);
   const store = new InvocationStore(connection);
   const records = new RedisInvocationRecords(connection, store, news);
   return {
     service: new ServiceGroup('event queues', [connection, news]),
-    invoker: new EventQueueProducer(connection),
+    invoker: new EventQueueProducer(connection, options.tracing),
     records,
     control: new RedisEventQueueControl(connection, store, records),
     idempotency: new RedisIdempotencyKeys(connection),
   };
 }
 
-export interface EventQueueWorkerOptions extends RedisConnectionOptions {
+export interface EventQueueWorkerOptions extends EventQueuesOptions {
   readonly node: NodeId;
   readonly runner: AttemptRunner;
   readonly functions: Pick<FunctionStore, 'get'>;
@@ -55,7 +60,7 @@ export function createEventQueueWorker(options: EventQueueWorkerOptions): Servic
   const connection = new EventQueueConnection(options);
   const journal = new ResultJournal(options.journalPath);
   const store = new InvocationStore(connection);
-  const invoker = new EventQueueProducer(connection);
+  const invoker = new EventQueueProducer(connection, options.tracing);
   const destinations = new Destinations({ ...options, store, invoker });
   const delivery = new InvocationDelivery({
     ...options,

@@ -7,6 +7,7 @@ import type { Logger } from '../domain/logger.ts';
 import { Backoff } from '../lib/backoff.ts';
 import { redisUnavailable } from '../lib/redis-connection.ts';
 import { begun, ended, handedBack } from './attempt-policy.ts';
+import { attemptTrace } from './attempt-trace.ts';
 import type { Destinations } from './destinations.ts';
 import type { EventQueueConnection } from './event-queue-connection.ts';
 import type { TakenJob } from './event-queue-poller.ts';
@@ -110,7 +111,7 @@ export class InvocationDelivery {
 
   async #run(record: InvocationRecord, { id }: TakenJob): Promise<AttemptResult> {
     const { store, runner } = this.#options;
-    const { functionName, qualifier, head, attempts, trace, caller, destination } = record;
+    const { functionName, qualifier, source, head, attempts, trace, caller, destination } = record;
     const cancel = new AbortController();
     this.#cancels.set(id, cancel);
     try {
@@ -120,11 +121,12 @@ export class InvocationDelivery {
       return await runner.run({
         id,
         functionName,
+        source,
         head,
         body,
         number,
         cancelled: cancel.signal,
-        ...(trace ? { trace } : {}),
+        ...(trace ? { trace: attemptTrace(trace, number) } : {}),
         ...(caller === undefined ? {} : { caller }),
         ...(qualifier === undefined ? {} : { qualifier }),
         ...(destination ? { destination } : {}),

@@ -1,8 +1,11 @@
 import type { QueueMessage, QueueTrigger } from '../domain/queue-trigger.ts';
+import type { RemoteTrace } from '../domain/trace.ts';
 
 /** A job of an application, as far as its function is concerned. */
 export interface QueueJob extends QueueMessage {
   readonly data: unknown;
+  /** The span that added it, where that is known. */
+  readonly cause?: RemoteTrace | undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ import { HostError } from '../domain/errors.ts';
 import type { AttemptResult, AttemptRunner } from '../domain/event-queue.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { QueueTrigger } from '../domain/queue-trigger.ts';
+import { parseTraceparent, type RemoteTrace, type Tracing } from '../domain/trace.ts';
 import { failureOf } from './attempt-failure-policy.ts';
 import { Batcher } from './batcher.ts';
 import { lockMs } from './event-queue-connection.ts';
@@ -28,6 +29,7 @@ export interface QueueTriggerWorkerOptions {
   readonly trigger: QueueTrigger;
   readonly redis: RedisOptions | RedisUrl;
   readonly runner: Pick<AttemptRunner, 'run'>;
+  readonly tracing: Pick<Tracing, 'beginAttempt'>;
   readonly logger: Logger;
 }
 
@@ -88,9 +90,10 @@ export class QueueTriggerWorker {
   }
 
   async #process(job: Job<unknown>, token: string | undefined): Promise<unknown> {
-    const { id = '', data, attemptsMade, timestamp } = job;
+    const { id = '', data, attemptsMade, timestamp, opts } = job;
     const attempts = attemptsMade + 1;
-    const result = await this.#batches.add({ id, data, attempts, timestampMs: timestamp });
+    const cause = producerOf(opts.telemetry?.metadata);
+    const result = await this.#batches.add({ id, data, attempts, timestampMs: timestamp, cause });
     if (result === noRoom) {
       await job.moveToDelayed(Date.now() + noRoomPauseMs, token);
       throw new DelayedError();
@@ -100,11 +103,13 @@ export class QueueTriggerWorker {
   }
 
   async #invoke(jobs: readonly QueueJob[]): Promise<readonly (JobResult | typeof noRoom)[]> {
-    const { functionName, trigger, runner } = this.#options;
-    const messages = jobs.map(({ data: _data, ...message }) => message);
+    const { functionName, trigger, runner, tracing } = this.#options;
+    const messages = jobs.map(({ data: _data, cause: _cause, ...message }) => message);
+    const trace = tracing.beginAttempt(jobs.flatMap(({ cause }) => cause ?? []));
     const result = await runner.run({
       id: randomUUID(),
       functionName,
+      source: 'queue',
       head: {
         trigger: 'event',
         method: 'POST',
@@ -116,11 +121,23 @@ export class QueueTriggerWorker {
       body: Buffer.from(JSON.stringify(queueEvent(trigger, jobs))),
       number: Math.max(...jobs.map(({ attempts }) => attempts)),
       cancelled: this.#abandoned.signal,
+      ...(trace ? { trace } : {}),
     });
     if (isNoRoom(result)) return jobs.map(() => noRoom);
     const failure = failureOf(result);
     if (failure) return jobs.map(() => ({ error: failure.message }));
     return jobResults(jobs, answerOf(result));
+  }
+}
+
+/** The span that added a job, as BullMQ's own telemetry notes it: its propagator's carrier, as JSON. */
+function producerOf(metadata: string | undefined): RemoteTrace | undefined {
+  if (metadata === undefined) return undefined;
+  try {
+    const { traceparent } = JSON.parse(metadata) as { readonly traceparent?: unknown };
+    return parseTraceparent(String(traceparent));
+  } catch {
+    return undefined; // another propagator's
   }
 }
 

@@ -3,6 +3,7 @@ import { liveVersion, type FunctionStore } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { QueueTrigger } from '../domain/queue-trigger.ts';
 import type { Service } from '../domain/service.ts';
+import type { Tracing } from '../domain/trace.ts';
 import { Repeating } from '../lib/repeating.ts';
 import { redisNamed, type NamedRedis } from './named-redis.ts';
 import { QueueTriggerWorker } from './queue-trigger-worker.ts';
@@ -12,6 +13,7 @@ const lookIntervalMs = 500;
 export interface QueueTriggersOptions extends NamedRedis {
   readonly functions: Pick<FunctionStore, 'list'>;
   readonly runner: Pick<AttemptRunner, 'run'>;
+  readonly tracing: Pick<Tracing, 'beginAttempt'>;
   readonly logger: Logger;
 }
 
@@ -61,11 +63,11 @@ export class QueueTriggers implements Service {
   }
 
   #open(key: string, { functionName, trigger }: Wanted): void {
-    const { runner, logger } = this.#options;
+    const { runner, tracing, logger } = this.#options;
     const { connection } = trigger;
     const redis = redisNamed(connection, this.#options);
     if (redis) {
-      const options = { functionName, trigger, redis, runner, logger };
+      const options = { functionName, trigger, redis, runner, tracing, logger };
       this.#workers.set(key, new QueueTriggerWorker(options));
       return;
     }

@@ -37,8 +37,10 @@ const wording: Readonly<
 /** No nesting, so that every fact of a line can be searched for: `runMs`, not `timings.run`. */
 function flat({ type, data }: Fact): object {
   if (!('timings' in data)) return { fact: type, ...data };
-  const { timings, trace, ...others } = data;
+  const { timings, steps = {}, trace, ...others } = data;
   const rest = trace ? { ...others, traceId: trace.traceId } : others;
-  const phases = Object.entries(timings).map(([phase, ms]) => [`${phase}Ms`, ms] as const);
-  return { fact: type, ...rest, ...Object.fromEntries(phases) };
+  return { fact: type, ...rest, ...inMs(timings), ...inMs(steps) };
 }
+
+const inMs = (times: object): object =>
+  Object.fromEntries(Object.entries(times).map(([name, ms]) => [`${name}Ms`, ms as number]));

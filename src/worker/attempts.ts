@@ -6,6 +6,8 @@ import {
   namedVersion,
   type FunctionStore,
 } from '../domain/function.ts';
+import type { HeaderList } from '../domain/invocation.ts';
+import { functionTraceHeaders, type TraceContext } from '../domain/trace.ts';
 import type { InvocationRunner } from './invocation-runner.ts';
 import { RecordedReply } from './recorded-reply.ts';
 
@@ -46,8 +48,10 @@ export class Attempts implements AttemptRunner {
     const { digest: version, spec } = wanted;
     const nowMs = Date.now();
     const reply = new RecordedReply(attempt.cancelled);
+    const { head, trace } = attempt;
     const request = {
       ...attempt,
+      head: trace ? { ...head, headers: tracedHeaders(head.headers, trace) } : head,
       version,
       acceptedMs: nowMs,
       leaseUntilMs: nowMs + leaseLimitMs,
@@ -56,6 +60,13 @@ export class Attempts implements AttemptRunner {
     await this.#options.runner.run(request, reply);
     return { ...(await reply.result), version };
   }
+}
+
+/** The function's own spans belong to this attempt, whatever the request said that led to it. */
+function tracedHeaders(headers: HeaderList, trace: TraceContext): HeaderList {
+  const own = functionTraceHeaders(trace);
+  const replaced = new Set(own.map(([name]) => name));
+  return [...headers.filter(([name]) => !replaced.has(name)), ...own];
 }
 
 function noFunction(name: string, qualifier: string | undefined): HostError {

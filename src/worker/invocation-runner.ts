@@ -3,11 +3,13 @@ import type { FactPublisher } from '../domain/facts.ts';
 import type { Digest, InvocationId, NodeId } from '../domain/ids.ts';
 import type {
   InvocationOutcome,
+  LeaseSteps,
   Phase,
   PhaseTimings,
   RequestHead,
   StartKind,
 } from '../domain/invocation.ts';
+import type { InvocationSource } from '../domain/invocation-record.ts';
 import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { SandboxLease, SandboxLender } from '../domain/pool.ts';
@@ -41,6 +43,8 @@ export interface RunRequest {
   /** Asked once it has a sandbox: until when it may run. */
   readonly deadlineMs: () => number;
   readonly trace?: TraceContext;
+  /** Absent: a caller waits for the answer. */
+  readonly source?: InvocationSource;
 }
 
 /** One invocation's own account of where it is and how long each phase took. */
@@ -49,6 +53,7 @@ interface Progress {
   start?: StartKind;
   status?: number;
   timings: PhaseTimings;
+  steps?: LeaseSteps;
 }
 
 /**
@@ -104,10 +109,13 @@ export class InvocationRunner {
     const signal = AbortSignal.any([stream.cancelled, deadline.signal]);
     try {
       const { versions, pool } = this.#options;
-      const version = versions.peek(request.version) ?? (await versions.prepare(request.version));
+      const known = versions.peek(request.version);
+      const version = known ?? (await versions.prepare(request.version));
+      const image = known ? {} : { image: performance.now() - started };
       const body = request.body ?? (await stream.fetchBody(signal));
       const leased = await pool.lease(version, request.caller, signal);
-      const init = (leased.lease ?? leased).timings.init;
+      const { init, steps } = (leased.lease ?? leased).timings;
+      if (steps || !known) progress.steps = { ...image, ...steps };
       progress.timings = {
         ...progress.timings,
         lease: performance.now() - started - (init ?? 0),
@@ -172,7 +180,7 @@ export class InvocationRunner {
   }
 
   #publish(
-    { id, functionName, version, acceptedMs, trace }: RunRequest,
+    { id, functionName, version, acceptedMs, trace, source, head }: RunRequest,
     result: InvocationOutcome | HostError,
     progress: Progress,
   ): void {
@@ -185,8 +193,12 @@ export class InvocationRunner {
       timings: progress.timings,
       acceptedMs,
       ...(trace === undefined ? {} : { trace }),
+      ...(source === undefined ? {} : { source }),
+      ...(head.queue ? { queue: head.queue.name } : {}),
+      ...(head.callDepth ? { callDepth: head.callDepth } : {}),
       ...(failed ? { reason: result.reason } : {}),
       ...(progress.start === undefined ? {} : { start: progress.start }),
+      ...(progress.steps ? { steps: progress.steps } : {}),
       ...(progress.status === undefined ? {} : { status: progress.status }),
     });
   }

@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startHost, type RunningHost } from '../support/running-host.ts';
-import { startSpanCollector, type SpanCollector } from '../support/span-collector.ts';
+import {
+  startSpanCollector,
+  type CollectedSpan,
+  type SpanCollector,
+} from '../support/span-collector.ts';
 
 const openMetricsReader = fileURLToPath(
   new URL('../support/programs/read-openmetrics.py', import.meta.url),
@@ -15,21 +18,10 @@ const soon = { timeout: 20_000, interval: 20 };
 
 let collector: SpanCollector;
 let host: RunningHost;
-let folder: string;
 
-/** Answers with the trace it was told to be in. */
-const source = `export default {
-  fetch(request) {
-    if (request.url.endsWith('/fails')) throw new Error('on purpose');
-    return new Response(request.headers.get('traceparent'));
-  },
-};`;
+const folder = fileURLToPath(new URL('functions/traced', import.meta.url));
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hearth-traced-'));
-  const config = { name: 'traced', entry: 'index.js', triggers: { http: { auth: 'none' } } };
-  await writeFile(join(folder, 'hearth.json'), JSON.stringify(config));
-  await writeFile(join(folder, 'index.js'), source);
   collector = await startSpanCollector();
   host = await startHost({ environment: collector.environment });
   expect((await host.hearth('deploy', folder)).exitCode).toBe(0);
@@ -37,8 +29,42 @@ beforeAll(async () => {
 afterAll(async () => {
   await host?.[Symbol.asyncDispose]();
   await collector?.[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
 });
+
+interface OwnSpan {
+  readonly trigger: string;
+  readonly traceId: string;
+  readonly parent: string;
+}
+
+/** What the function's own SDK has recorded. */
+async function ownSpans(trigger: string): Promise<readonly OwnSpan[]> {
+  const { stdout } = await host.hearth('logs', 'traced', '--limit', '1000');
+  const lines = stdout.split('\n').flatMap((line) => /\{.*\}/.exec(line) ?? []);
+  return lines
+    .map((line) => JSON.parse(line) as OwnSpan)
+    .filter((span) => span.trigger === trigger);
+}
+
+/** All spans of a trace, once each but the root has its parent among them, the function's own too. */
+async function connectedSpans(traceId: string, trigger: string) {
+  return await vi.waitFor(async () => {
+    const spans = spansOf(traceId);
+    const ids = new Set(spans.map(({ spanId }) => spanId));
+    const own = (await ownSpans(trigger)).find((span) => span.traceId === traceId);
+    const run = spans.find(({ name }) => name === 'run traced');
+    expect(own?.parent).toBe(run?.spanId ?? 'none yet');
+    expect(spans.filter((span) => !ids.has(span.parentSpanId ?? ''))).toHaveLength(1);
+    return spans;
+  }, soon);
+}
+
+async function addJob(): Promise<void> {
+  const connection = { path: join(host.dataDir, 'redis', 'durable.sock') };
+  const queue = new Queue('traced-jobs', { connection });
+  await queue.add('job', {});
+  await queue.close();
+}
 
 const spansOf = (traceId: string) => collector.spans.filter((span) => span.traceId === traceId);
 
@@ -49,21 +75,57 @@ describe('a trace', () => {
   test('connects caller, gateway, worker and function', async () => {
     const headers = { traceparent: `00-${traceId}-${parentId}-01` };
     const told = await (await host.fetch('/fn/traced', { headers })).text();
+    const spans = await connectedSpans(traceId, 'fetch');
     const names = ['GET /fn/traced', 'queue', 'lease', 'init', 'run traced'];
-    await vi.waitFor(
-      () => expect(new Set(spansOf(traceId).map(({ name }) => name))).toEqual(new Set(names)),
-      soon,
-    );
-    const spans = spansOf(traceId);
+    expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining(names));
     const request = spans.find(({ name }) => name === 'GET /fn/traced');
     expect(request).toMatchObject({ service: 'hearth-gateway', parentSpanId: parentId });
-    const others = spans.filter((span) => span !== request);
+    const isStep = ({ name }: CollectedSpan) => name.startsWith('lease ');
+    const lease = spans.find(({ name }) => name === 'lease');
+    const steps = spans.filter(isStep);
+    expect(steps.length).toBeGreaterThan(0);
+    expect(steps.every(({ parentSpanId }) => parentSpanId === lease?.spanId)).toBe(true);
+    const others = spans.filter((span) => span !== request && !isStep(span));
     for (const span of others) {
       expect(span).toMatchObject({ service: 'hearth-worker', parentSpanId: request?.spanId });
     }
     const run = others.find(({ name }) => name === 'run traced');
     expect(told).toBe(`00-${traceId}-${run?.spanId}-01`);
     expect(run?.attributes).toMatchObject({ 'faas.name': 'traced', 'faas.coldstart': true });
+  });
+
+  test('connects a request with the invocation that nobody waits for', async () => {
+    const headers = {
+      traceparent: `00-${'e5'.repeat(16)}-${parentId}-01`,
+      prefer: 'respond-async',
+    };
+    const path = '/v1/functions/traced/invocations';
+    const accepted = await host.fetchWithKey(path, { method: 'POST', headers, body: '{}' });
+    expect(accepted.status).toBe(202);
+    const spans = await connectedSpans('e5'.repeat(16), 'fetch');
+    const request = spans.find(({ name }) => name.startsWith('POST '));
+    const attempt = spans.find(({ name }) => name === 'process events.traced');
+    expect(request).toMatchObject({ service: 'hearth-gateway', parentSpanId: parentId });
+    expect(attempt).toMatchObject({ service: 'hearth-worker', parentSpanId: request?.spanId });
+    const { traceId: of, spanId } = request!;
+    expect(attempt?.links).toMatchObject([{ traceId: of, spanId }]);
+  });
+
+  test.each(['cron', 'queue'])('begins with an invocation from a %s', async (trigger) => {
+    if (trigger === 'queue') await addJob();
+    const traceId = await vi.waitFor(
+      async () => (await ownSpans(trigger))[0]?.traceId ?? Promise.reject(new Error('none yet')),
+      soon,
+    );
+    const spans = await connectedSpans(traceId, trigger);
+    const destination = trigger === 'cron' ? 'events.traced' : 'traced-jobs';
+    const attempt = spans.find(({ name }) => name === `process ${destination}`);
+    expect(attempt?.attributes).toMatchObject({
+      'messaging.system': 'bullmq',
+      'messaging.destination.name': destination,
+      'faas.trigger': trigger === 'cron' ? 'timer' : 'pubsub',
+    });
+    expect(attempt?.parentSpanId ?? '').toBe('');
   });
 
   test('that its caller does not record is recorded when something fails', async () => {
@@ -102,7 +164,7 @@ describe('the host tells', () => {
   test('what functions used', async () => {
     await vi.waitFor(async () => {
       const { stdout } = await host.hearth('usage', '--csv');
-      expect(stdout).toMatch(/^\d{4}-\d{2}-\d{2},traced,3,1,0\.\d+\r$/m);
+      expect(stdout).toMatch(/^\d{4}-\d{2}-\d{2},traced,\d+,1,0\.\d+\r$/m);
     }, soon);
   });
 

@@ -18,6 +18,7 @@ function attemptOf(changes: Partial<Attempt> = {}): Attempt {
   return {
     id: randomUUID(),
     functionName: 'hello',
+    source: 'destination',
     head: { trigger: 'event', method: 'POST', url: '/', headers: [], sourceIp: '' },
     body: Buffer.from(told),
     number: 1,

@@ -7,6 +7,7 @@ import { answered, failed, invocationOf, ScriptedAttempts } from '../support/eve
 import { idempotencyKeysContract } from '../contract/idempotency-keys.ts';
 import { startRedis, type RunningRedis } from '../support/redis.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { noTracing } from '../../src/domain/trace.ts';
 
 let redis: RunningRedis;
 let queues: EventQueues;
@@ -19,8 +20,12 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 
 beforeEach(async () => {
-  const options = { redis: { path: redis.socketPath }, keyPrefix: 'test', logger: silentLogger };
-  queues = createEventQueues(options);
+  queues = createEventQueues({
+    redis: { path: redis.socketPath },
+    keyPrefix: 'test',
+    tracing: noTracing,
+    logger: silentLogger,
+  });
   await queues.service.start(AbortSignal.timeout(30_000));
   worker = await ScriptedAttempts.start(redis.socketPath);
 });

@@ -12,6 +12,7 @@ import { answered, failed } from '../support/event-queue-worker.ts';
 import { recordOf, specOf } from '../support/function-records.ts';
 import { startRedis, type RunningRedis } from '../support/redis.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { noTracing } from '../../src/domain/trace.ts';
 
 const producer = fileURLToPath(new URL('../support/bullmq-producer.mjs', import.meta.url));
 let redis: RunningRedis;
@@ -36,6 +37,7 @@ beforeEach(async () => {
     functions: { list: () => functions },
     redis: { path: redis.socketPath },
     connections: new Map(),
+    tracing: noTracing,
     logger: silentLogger,
     runner: {
       run: async (attempt) => {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createEventQueues } from '../../src/queue/index.ts';
 import { invocationOf } from '../support/event-queue-worker.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { noTracing } from '../../src/domain/trace.ts';
 
 // A gateway's end: enqueues until it is killed, and prints the id of each that was accepted.
 const [redisPath = '', functions = '1', callers = '8'] = process.argv.slice(2);
@@ -10,6 +11,7 @@ const [redisPath = '', functions = '1', callers = '8'] = process.argv.slice(2);
 const queues = createEventQueues({
   redis: { path: redisPath },
   keyPrefix: 'soak',
+  tracing: noTracing,
   logger: silentLogger,
 });
 await queues.service.start(new AbortController().signal);

@@ -4,6 +4,7 @@ import { answered, failed } from '../support/event-queue-worker.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { createEventQueueWorker } from '../../src/queue/index.ts';
 import { alwaysFails } from './soak-rules.ts';
+import { noTracing } from '../../src/domain/trace.ts';
 
 // A worker node without containers: notes each run, takes a moment for it, and ends as the rule says.
 const [redisPath = '', node = '', journalPath = '', runsPath = ''] = process.argv.slice(2);
@@ -11,6 +12,7 @@ const [redisPath = '', node = '', journalPath = '', runsPath = ''] = process.arg
 const worker = createEventQueueWorker({
   redis: { path: redisPath },
   keyPrefix: 'soak',
+  tracing: noTracing,
   node,
   journalPath,
   logger: silentLogger,

@@ -11,6 +11,7 @@ import { createEventQueues } from '../../src/queue/index.ts';
 import { startRedis } from '../support/redis.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { alwaysFails } from './soak-rules.ts';
+import { noTracing } from '../../src/domain/trace.ts';
 
 export interface SoakOptions {
   /** Invocations that are accepted before the killing ends. */
@@ -106,6 +107,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const queues = createEventQueues({
     redis: { path: redis.socketPath },
     keyPrefix: 'soak',
+    tracing: noTracing,
     logger: silentLogger,
   });
   try {

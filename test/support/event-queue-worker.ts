@@ -7,6 +7,7 @@ import type { Service } from '../../src/domain/service.ts';
 import { createEventQueueWorker, type EventQueueWorkerOptions } from '../../src/queue/index.ts';
 import { recordOf, specOf } from './function-records.ts';
 import { silentLogger } from './silent-logger.ts';
+import { noTracing } from '../../src/domain/trace.ts';
 
 /** A worker node of which a test plays only the running of attempts. */
 export class ScriptedAttempts implements AsyncDisposable {
@@ -51,6 +52,7 @@ export class ScriptedAttempts implements AsyncDisposable {
     return createEventQueueWorker({
       ...this.#options,
       keyPrefix: 'test',
+      tracing: noTracing,
       logger: silentLogger,
       functions: { get: (name) => recordOf(specOf(name)) },
       journalPath: join(this.#folder, 'results.jsonl'),

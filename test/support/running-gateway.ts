@@ -15,7 +15,7 @@ import type { NetworkRecord } from '../../src/domain/private-network.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { UsageRow } from '../../src/domain/usage.ts';
-import type { Tracing } from '../../src/domain/trace.ts';
+import { noTracing, type Tracing } from '../../src/domain/trace.ts';
 import type { Schedules } from '../../src/domain/schedule.ts';
 import type { TlsFiles } from '../../src/gateway/certificate.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
@@ -131,7 +131,7 @@ export class RunningGateway implements AsyncDisposable {
       networks: recordedNetworks({ records: this.networkRecords, admit: () => {} }),
       networkRecords: this.networkRecords,
       feed: this.feed,
-      tracing: { begin: (header) => this.beginTrace(header) },
+      tracing: { ...noTracing, begin: (header) => this.beginTrace(header) },
       usage: { between: async (...days) => this.usageBetween(...days) },
       metrics: { contentType: 'text/plain', render: async () => 'hearth_up 1\n' },
       lane: this.worker,

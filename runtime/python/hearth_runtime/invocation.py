@@ -24,6 +24,8 @@ class Context:
         self.invoked_function_arn = f"arn:aws:lambda:local:000000000000:function:{name}"
         self.memory_limit_in_mb = str(message["memoryBytes"] // 1024**2)
         self.aws_request_id = head["id"]
+        # The span in which the function runs, as W3C's; None where nothing is traced.
+        self.traceparent = dict(head["headers"]).get("traceparent")
         self.log_group_name = f"/hearth/{name}"
         self.log_stream_name = version
 

@@ -1,4 +1,4 @@
-import type { PhaseTimings, StartKind } from '../../domain/invocation.ts';
+import type { MakingTimings, StartKind } from '../../domain/invocation.ts';
 import type { Sandbox } from '../../domain/sandbox.ts';
 import type { PreparedVersion } from '../../domain/version.ts';
 import { IdleHistory } from './keep-warm-policy.ts';
@@ -11,7 +11,7 @@ export interface Member {
   readonly group: Group;
   /** How it was made and how long that took: told to the invocation that it was made for. */
   readonly start: StartKind;
-  readonly timings: PhaseTimings;
+  readonly timings: MakingTimings;
   readonly startMs: number;
   readonly bornMs: number;
   /** 0 to 1, drawn once, for policies that must not treat all alike. */

@@ -52,6 +52,7 @@ export class TraceRecorder implements Service {
       parentId,
       startMs,
       endMs,
+      links = [],
       attributes,
       error,
     }) => {
@@ -60,7 +61,12 @@ export class TraceRecorder implements Service {
         ? api.trace.setSpanContext(api.ROOT_CONTEXT, parent)
         : api.ROOT_CONTEXT;
       ids.next = { traceId, spanId };
-      const options = { kind: kinds[kind], startTime: startMs, attributes };
+      const options = {
+        kind: kinds[kind],
+        startTime: startMs,
+        attributes,
+        links: links.map((link) => ({ context: { ...link, traceFlags: 1, isRemote: true } })),
+      };
       const span = tracer.startSpan(name, options, context);
       ids.next = undefined;
       if (error !== undefined) {

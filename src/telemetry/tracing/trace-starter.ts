@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   parseTraceparent,
   parseXRayHeader,
+  type RemoteTrace,
   type TraceContext,
   type Tracing,
 } from '../../domain/trace.ts';
@@ -19,6 +20,17 @@ export class TraceStarter implements Tracing {
     const remote =
       parseTraceparent(header('traceparent') ?? '') ??
       parseXRayHeader(header('x-amzn-trace-id') ?? '');
+    return this.#context(remote);
+  }
+
+  beginAttempt(causes: readonly RemoteTrace[]): TraceContext {
+    const [only] = causes.length === 1 ? causes : [];
+    const links = causes.map(({ traceId, parentId: spanId }) => ({ traceId, spanId }));
+    const context = this.#context(only);
+    return { ...context, isAttempt: true, ...(links.length > 0 ? { links } : {}) };
+  }
+
+  #context(remote: RemoteTrace | undefined): TraceContext {
     const random = randomBytes(32).toString('hex');
     const traceId = remote?.traceId ?? random.slice(0, 32);
     return {

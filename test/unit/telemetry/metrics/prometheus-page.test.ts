@@ -53,7 +53,13 @@ describe('the metrics page', () => {
     const metrics = newPage();
     const sandbox = { sandboxId: 's', functionName: 'hello', version: 'sha256:00' } as const;
     metrics.count(
-      streamed('sandbox.created', { ...sandbox, start: 'stem', createMs: 1, initMs: 2 }),
+      streamed('sandbox.created', {
+        ...sandbox,
+        start: 'stem',
+        steps: { create: 20, boot: 30 },
+        createMs: 1,
+        initMs: 2,
+      }),
     );
     metrics.count(streamed('sandbox.destroyed', { ...sandbox, reason: 'idle', invocations: 1 }));
     metrics.count(streamed('facts.lost', { count: 7 }));

@@ -46,6 +46,36 @@ const answered = (more: Partial<Facts['http.answered']> = {}) =>
   });
 
 describe('spans', () => {
+  test('of an attempt are below one of its own, which is linked to what led to it', () => {
+    const links = [{ traceId: 'e'.repeat(32), spanId: 'f'.repeat(16) }];
+    const [attempt, ...phases] = completed({
+      source: 'queue',
+      queue: 'uploads',
+      trace: { ...trace, isAttempt: true, links },
+    });
+    expect(attempt).toMatchObject({
+      name: 'process uploads',
+      kind: 'consumer',
+      spanId: trace.spanId,
+      parentId: trace.parentId,
+      links,
+      startMs: 1_000,
+      endMs: 1_010,
+    });
+    expect(phases.every(({ parentId }) => parentId === trace.spanId)).toBe(true);
+  });
+
+  test('of what a lease waited for are below it, and end with it', () => {
+    const spans = completed({ steps: { create: 0.5, boot: 1 } });
+    const lease = spans.find(({ name }) => name === 'lease');
+    const steps = spans.filter(({ name }) => name.startsWith('lease '));
+    expect(steps.map(({ name, startMs, endMs }) => [name, startMs, endMs])).toEqual([
+      ['lease create', 1_001.5, 1_002],
+      ['lease boot', 1_002, 1_003],
+    ]);
+    expect(steps.every(({ parentId }) => parentId === lease?.spanId)).toBe(true);
+  });
+
   test('of a worker are the phases, one after the other, below the request', () => {
     const spans = completed();
     expect(spans.map(({ name, startMs, endMs }) => [name, startMs, endMs])).toEqual([
