@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { buildCommand, parseFunctionConfig } from '../config/function-config.ts';
 import type { DeployProgress, UnreadyNode } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
+import type { ApiClient } from './api-client.ts';
 import { runBuild } from './build-step.ts';
 import type { CommandContext } from './context.ts';
 import { cutAnswer, jsonLines } from './json-lines.ts';
@@ -34,12 +36,28 @@ interface DeployLine {
   readonly deployed?: Omit<Deployment, 'packageBytes'>;
 }
 
+/** A function as it is sent. */
+export interface Packed {
+  readonly name: string;
+  readonly dir: string;
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** SHA-256 of the body; the same sources give the same. */
+  readonly digest: string;
+}
+
+type Sender = Pick<CommandContext, 'client' | 'environment'>;
+
 /** Packs a folder and deploys it. @throws HostError or ApiError; nothing is deployed then. */
 export async function deployFolder(
-  sender: Pick<CommandContext, 'client' | 'environment'>,
+  sender: Sender,
   folder: string,
-  { isStaged = false }: { readonly isStaged?: boolean } = {},
+  options: { readonly isStaged?: boolean } = {},
 ): Promise<Deployment> {
+  return sendPackage(sender.client, await packFolder(sender, folder), options);
+}
+
+/** Runs the function's build step, if it has one, and packs its folder. @throws HostError. */
+export async function packFolder(sender: Sender, folder: string): Promise<Packed> {
   using line = new ProgressLine();
   const dir = resolve(folder);
   const text = await readConfig(dir);
@@ -51,12 +69,23 @@ export async function deployFolder(
   }
   line.show(`packing ${folder}`);
   const parts = await packageFiles({ ...sender, line }, dir, text, spec);
-  const body = await packageTar(new Map([[configFile, Buffer.from(parts.config)], ...parts.files]));
-  line.show(`deploying ${folder}`);
-  const response = await sender.client.request(`/v1/functions?staged=${isStaged}`, {
+  const tar = await packageTar(new Map([[configFile, Buffer.from(parts.config)], ...parts.files]));
+  const body = new Uint8Array(tar);
+  return { name: spec.name, dir, body, digest: createHash('sha256').update(body).digest('hex') };
+}
+
+/** @throws ApiError; nothing is deployed then. */
+export async function sendPackage(
+  client: ApiClient,
+  { name, body }: Packed,
+  { isStaged = false }: { readonly isStaged?: boolean } = {},
+): Promise<Deployment> {
+  using line = new ProgressLine();
+  line.show(`deploying ${name}`);
+  const response = await client.request(`/v1/functions?staged=${isStaged}`, {
     method: 'POST',
     headers: { 'content-type': 'application/x-tar', accept: 'application/x-ndjson' },
-    body: new Uint8Array(body),
+    body,
   });
   const blobs = new BlobBars();
   for await (const { progress, deployed } of jsonLines<DeployLine>(response)) {

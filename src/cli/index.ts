@@ -3,6 +3,7 @@ import type { HostConfig } from '../config/host-config.ts';
 import { HostError } from '../domain/errors.ts';
 import { ApiClient, ApiError } from './api-client.ts';
 import type { HostCommands } from './host-commands.ts';
+import { ExitWith, exitCodes } from './exit-codes.ts';
 import { createOutput, type Output } from './output.ts';
 import { program } from './program.ts';
 
@@ -12,9 +13,7 @@ export interface CliOptions {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
-
-/** Runs one `hearth` command and gives its exit code: 0 ok, 1 failed, 2 used wrongly. */
+/** Runs one `hearth` command and gives its exit code: 0 ok, 1 failed, 2 used wrongly, 3 a difference. */
 export async function runCli(args: readonly string[], options: CliOptions): Promise<number> {
   const output = createOutput(process.stdout, process.stderr);
   const context = { ...options, output, client: new ApiClient(options.config) };
@@ -24,6 +23,7 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   } catch (error) {
     if (error instanceof CommanderError)
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (error instanceof ExitWith) return error.exitCode;
     report(error, output);
     return exitCodes.failed;
   }

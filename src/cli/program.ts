@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { aliasCommand } from './commands/alias.ts';
+import { applyCommand } from './commands/apply.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { eventsCommand } from './commands/events.ts';
@@ -36,6 +37,7 @@ export function program(context: CommandContext): Command {
     workerCommand,
     doctorCommand,
     deployCommand,
+    applyCommand,
     invokeCommand,
     invocationCommand,
     queueCommand,

@@ -31,6 +31,7 @@ import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts
 import { forAnyone, guardRoutes } from './route-access.ts';
 import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
 import { sandboxRoutes, type SandboxRoutesOptions } from './sandbox-routes.ts';
+import { stackRoutes, type StackRoutesOptions } from './stack-routes.ts';
 import { usageRoutes, type UsageRoutesOptions } from './usage-routes.ts';
 import { scheduleRoutes, type ScheduleRoutesOptions } from './schedule-routes.ts';
 import { volumeRoutes, type VolumeRoutesOptions } from './volume-routes.ts';
@@ -46,6 +47,7 @@ export interface ManagementAppOptions
     KeyRoutesOptions,
     SecretRoutesOptions,
     SandboxRoutesOptions,
+    StackRoutesOptions,
     ImageRoutesOptions,
     RegistryRoutesOptions,
     UsageRoutesOptions,
@@ -102,6 +104,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   });
   app.register(async (scope) => functionRoutes(scope, options));
   app.register(async (scope) => versionRoutes(scope, options));
+  app.register(async (scope) => stackRoutes(scope, options));
   app.register(async (scope) => usageRoutes(scope, options));
   app.register(async (scope) => scheduleRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, { ...options, longRequests }));

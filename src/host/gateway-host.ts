@@ -3,6 +3,7 @@ import type { FunctionRecord, FunctionSpec } from '../domain/function.ts';
 import { imageTransferLimitMs } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkRecord } from '../domain/private-network.ts';
+import type { StackRecord } from '../domain/stack.ts';
 import type { Service } from '../domain/service.ts';
 import type { VolumeRecord } from '../domain/volume.ts';
 import { FactBus } from '../events/fact-bus.ts';
@@ -56,6 +57,7 @@ export async function createGatewayHost(
   const security = await gatewaySecurity(paths, { durable, fast });
   const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
   const networkRecords = new RedisRecordStore<NetworkRecord>({ ...durable, kind: 'networks' });
+  const stacks = new RedisRecordStore<StackRecord>({ ...durable, kind: 'stacks' });
   const { keys, secrets, masterKey, authorizer, guard, quotas } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
   const nodes = new RedisNodeDirectory(fast);
@@ -133,6 +135,7 @@ export async function createGatewayHost(
       admit: (endpoint) => checkEndpoint(endpoint, config.network),
     }),
     networkRecords,
+    stacks,
     logs,
     feed,
     metrics,
@@ -162,6 +165,7 @@ export async function createGatewayHost(
     ...security.services,
     volumeRecords,
     networkRecords,
+    stacks,
     audit,
     nodes,
     questions,

@@ -19,7 +19,14 @@ export const schemaKeys = (prefix: string) => ({
 });
 
 /** What is defined by users and kept for good. */
-export const recordKinds = ['functions', 'keys', 'secrets', 'volumes', 'networks'] as const;
+export const recordKinds = [
+  'functions',
+  'keys',
+  'secrets',
+  'volumes',
+  'networks',
+  'stacks',
+] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
 /** Where the records of one kind are. */

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { deployInline, inlineFolder } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
@@ -51,5 +54,80 @@ describe('a canary', () => {
     await using _calls = callers('bad');
     await vi.waitFor(async () => expect(await traffic('bad')).toMatch(/^1 +100 %/m));
     expect(await traffic('bad')).toMatch(/version 2 was rolled back.*invocations failed/);
+  });
+});
+
+describe('a folder that is applied', () => {
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'hearth-stack-'));
+    const networks = { orders: { postgres: '10.0.0.5:5432' } };
+    await write('stack.json', JSON.stringify({ name: 'shop', networks }));
+    await writeFunction('cart', 'one');
+    await writeFunction('till', 'one');
+  });
+  afterAll(() => rm(dir, { recursive: true, force: true }));
+
+  const write = (path: string, text: string) => writeFile(join(dir, path), text);
+  const writeFunction = async (name: string, text: string) => {
+    await mkdir(join(dir, 'functions', name), { recursive: true });
+    const config = { name, entry: 'index.js', ...open };
+    await write(`functions/${name}/hearth.json`, JSON.stringify(config));
+    await write(`functions/${name}/index.js`, answering(`'${text}'`));
+  };
+  const apply = (...options: string[]) => host.hearth('apply', '-f', dir, ...options);
+  const answerOf = async (name: string) => (await host.fetch(`/fn/${name}`)).text();
+
+  test('shows first what it would change, and changes nothing', async () => {
+    expect(await apply('--dry-run')).toMatchObject({
+      exitCode: 3,
+      stdout: [
+        '+ network orders',
+        '+ endpoint postgres of network orders: 10.0.0.5:5432',
+        '+ function cart',
+        '+ function till',
+        '',
+      ].join('\n'),
+    });
+    expect((await host.hearth('ls')).stdout).not.toContain('cart');
+  });
+
+  test('is made, once', async () => {
+    expect((await apply()).exitCode).toBe(0);
+    expect(await answerOf('cart')).toBe('one');
+    expect(await apply()).toMatchObject({ exitCode: 0, stdout: 'Nothing to change.\n' });
+    expect((await apply('--dry-run')).exitCode).toBe(0);
+    expect((await host.hearth('versions', 'cart')).stdout).not.toMatch(/^2 /m);
+  });
+
+  test('mends what was changed by hand', async () => {
+    await deployInline(host, 'cart', answering(`'by hand'`), open);
+    expect((await apply()).stdout).toMatch(/~ function cart .*version 2 is live/);
+    expect(await answerOf('cart')).toBe('one');
+  });
+
+  test('removes what it made and no longer has, when it is told to, and nothing else', async () => {
+    await deployInline(host, 'neighbour', answering(`'here'`), open);
+    await rm(join(dir, 'functions', 'till'), { recursive: true });
+    expect((await apply()).stdout).toContain('- function till  (kept without --prune)');
+    expect(await answerOf('till')).toBe('one');
+    expect((await apply('--prune')).exitCode).toBe(0);
+    expect((await host.fetch('/fn/till')).status).toBe(404);
+    expect(await answerOf('neighbour')).toBe('here');
+  });
+
+  test('does not take a function from another folder', async () => {
+    await write('stack.json', JSON.stringify({ name: 'rival' }));
+    const { exitCode, stderr } = await apply();
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('"cart" belongs to the stack "shop"');
+  });
+
+  test('with a secret that is not set changes nothing', async () => {
+    await write('stack.json', JSON.stringify({ name: 'shop', secrets: ['NOT_SET'] }));
+    const { exitCode, stderr } = await apply('--prune');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('hearth secret set NOT_SET');
+    expect((await host.hearth('network', 'ls')).stdout).toContain('orders');
   });
 });

@@ -12,6 +12,7 @@ import type { KeyRecord } from '../../src/domain/key.ts';
 import type { SecretRecord } from '../../src/domain/secret.ts';
 import type { Quotas } from '../../src/domain/quota.ts';
 import type { NetworkRecord } from '../../src/domain/private-network.ts';
+import type { StackRecord } from '../../src/domain/stack.ts';
 import type { NodeInfo } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { UsageRow } from '../../src/domain/usage.ts';
@@ -68,6 +69,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly eventQueues = new MemoryEventQueueControl();
   readonly functions = new MemoryRecordStore<FunctionRecord>();
   readonly networkRecords = new MemoryRecordStore<NetworkRecord>();
+  readonly stacks = new MemoryRecordStore<StackRecord>();
   readonly keyRecords = new MemoryRecordStore<KeyRecord>();
   readonly keys: StoredKeys;
   readonly secrets: StoredSecrets;
@@ -130,6 +132,7 @@ export class RunningGateway implements AsyncDisposable {
       volumeRecords: this.volumes,
       networks: recordedNetworks({ records: this.networkRecords, admit: () => {} }),
       networkRecords: this.networkRecords,
+      stacks: this.stacks,
       feed: this.feed,
       tracing: { ...noTracing, begin: (header) => this.beginTrace(header) },
       usage: { between: async (...days) => this.usageBetween(...days) },
