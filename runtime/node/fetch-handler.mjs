@@ -40,7 +40,7 @@ export function fetchHandler(fetch, env) {
 }
 
 /** @param {Invocation} invocation */
-function toRequest({ head, body }) {
+function toRequest({ head, body, stream }) {
   if (head.trigger === 'event') {
     const headers = new Headers({ 'content-type': 'application/json' });
     const traceparent = traceparentOf(head);
@@ -50,11 +50,13 @@ function toRequest({ head, body }) {
   const headers = new Headers(head.headers);
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
   const origin = `${scheme}://${headers.get('host')}`;
-  const hasBody = body.length > 0 && head.method !== 'GET' && head.method !== 'HEAD';
+  const canHaveBody = head.method !== 'GET' && head.method !== 'HEAD';
+  const whole = body.length > 0 ? bytesOf(body) : null;
   return new Request(`${URL.canParse(origin) ? origin : 'http://localhost'}${head.url}`, {
     method: head.method,
     headers,
-    body: hasBody ? bytesOf(body) : null,
+    body: canHaveBody ? (stream ?? whole) : null,
+    ...(stream ? { duplex: 'half' } : {}),
   });
 }
 

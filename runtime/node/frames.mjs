@@ -1,6 +1,14 @@
 /** Frames of the native channel; the manual is PROTOCOL.md. */
 
-export const fromHost = { init: 0x01, invoke: 0x02, compiled: 0x03, grant: 0x04, compile: 0x05 };
+export const fromHost = {
+  init: 0x01,
+  invoke: 0x02,
+  compiled: 0x03,
+  grant: 0x04,
+  compile: 0x05,
+  body: 0x06,
+  bodyEnd: 0x07,
+};
 export const toHost = {
   hello: 0x11,
   ready: 0x12,
@@ -12,6 +20,7 @@ export const toHost = {
   error: 0x18,
   log: 0x19,
   compiled: 0x1a,
+  bodyGrant: 0x1b,
 };
 
 const lengthBytes = 4;
@@ -94,4 +103,9 @@ export function splitInvoke(payload) {
 /** @param {Buffer} payload of a GRANT frame */
 export function splitGrant(payload) {
   return { id: payload.subarray(0, idBytes), bytes: payload.readUInt32BE(idBytes) };
+}
+
+/** @param {Buffer} payload of a BODY or BODY_END frame */
+export function splitBody(payload) {
+  return { id: payload.subarray(0, idBytes), piece: payload.subarray(idBytes) };
 }

@@ -21,6 +21,7 @@ import { RuntimeError } from './thrown.mjs';
  * @property {import('./responder.mjs').Responder} responder
  * @property {InvokeHead} head
  * @property {Buffer} body
+ * @property {ReadableStream<Uint8Array>} [stream] in place of the body, which is still on its way
  * @property {string} functionName
  * @property {string} version
  * @property {number} memoryBytes
@@ -35,6 +36,7 @@ import { RuntimeError } from './thrown.mjs';
  * @property {[string, string][]} headers
  * @property {string} sourceIp
  * @property {number} deadlineMs
+ * @property {'stream'} [body] it follows in frames of its own
  * @property {{ name: string, isBatch: boolean, messages: readonly QueueMessage[] }} [queue]
  */
 
@@ -50,6 +52,11 @@ import { RuntimeError } from './thrown.mjs';
  * @typedef {(invocation: Invocation) => Promise<void>} Handler
  */
 
+/**
+ * `takesStreams`: an invocation may come with a `stream`.
+ * @typedef {{ handler: Handler, takesStreams: boolean }} LoadedHandler
+ */
+
 const taskRoot = '/var/task';
 const defaultEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp', TMPDIR: '/tmp' };
 
@@ -57,7 +64,7 @@ const defaultEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/tmp',
  * Loads the function's module and finds what it exports to be called.
  * @param {InitMessage} message
  * @param {Buffer} [compiled] what `compile` made of it
- * @returns {Promise<Handler>}
+ * @returns {Promise<LoadedHandler>}
  */
 export async function loadHandler(message, compiled) {
   setEnvironment(message);
@@ -108,22 +115,22 @@ function setEnvironment({ env, functionName, version, memoryBytes }) {
 /**
  * @param {any} module
  * @param {InitMessage} message
- * @returns {Handler}
+ * @returns {LoadedHandler}
  */
 function findHandler(module, { entry, env }) {
   const main = module.default?.default ?? module.default; // twice: compiled to CommonJS
   const others = findOther(module, main, entry, env);
   const isScheduled = typeof main?.scheduled === 'function';
   const hasQueue = typeof main?.queue === 'function';
-  if (typeof others !== 'function' && !isScheduled && !hasQueue) throw others;
+  if (others instanceof RuntimeError && !isScheduled && !hasQueue) throw others;
   /** @type {Handler} */
   let handler = async (invocation) => {
-    if (typeof others === 'function') return await others(invocation);
-    throw others;
+    if (others instanceof RuntimeError) throw others;
+    return await others.handler(invocation);
   };
   if (isScheduled) handler = scheduledHandler((...args) => main.scheduled(...args), env, handler);
   if (hasQueue) handler = queueHandler((...args) => main.queue(...args), env, handler);
-  return handler;
+  return { handler, takesStreams: others instanceof RuntimeError || others.takesStreams };
 }
 
 /**
@@ -132,18 +139,23 @@ function findHandler(module, { entry, env }) {
  * @param {any} main
  * @param {string} entry
  * @param {Record<string, string>} env
- * @returns {Handler | RuntimeError}
+ * @returns {LoadedHandler | RuntimeError}
  */
 function findOther(module, main, entry, env) {
   if (typeof main?.fetch === 'function') {
-    return fetchHandler((request, ...rest) => main.fetch(request, ...rest), env);
+    return streaming(fetchHandler((request, ...rest) => main.fetch(request, ...rest), env));
   }
   const handler = module.handler ?? main?.handler;
-  if (typeof handler === 'function') return lambdaHandler(handler);
-  if (typeof main === 'function') return fetchHandler(main, env);
+  if (typeof handler === 'function') {
+    return { handler: lambdaHandler(handler), takesStreams: false };
+  }
+  if (typeof main === 'function') return streaming(fetchHandler(main, env));
   return new RuntimeError(
     'Runtime.HandlerNotFound',
     `${entry} needs "export default { fetch(request) {…} }" or "export const handler = ` +
       `async (event) => …". It exports ${Object.keys(module).join(', ') || 'nothing'}.`,
   );
 }
+
+/** @param {Handler} handler */
+const streaming = (handler) => ({ handler, takesStreams: true });

@@ -46,6 +46,14 @@ export class Responder {
   }
 
   /**
+   * So much of the request's body was taken: as much more may come.
+   * @param {number} bytes
+   */
+  grantBody(bytes) {
+    if (!this.#isOver) this.#channel.send(toHost.bodyGrant, this.#id, uint32(bytes));
+  }
+
+  /**
    * A whole answer.
    * @param {ResponseHead} head
    * @param {Uint8Array} body

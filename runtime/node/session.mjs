@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { fromHost, json, splitGrant, splitInvoke, toHost } from './frames.mjs';
+import { fromHost, json, splitBody, splitGrant, splitInvoke, toHost } from './frames.mjs';
+import { IncomingBody } from './incoming-body.mjs';
 import { loadHandler } from './load.mjs';
 import { Responder } from './responder.mjs';
 import { describeLoadError, describeThrown } from './thrown.mjs';
@@ -17,6 +18,8 @@ export class Session {
   #channel;
   /** @type {Map<string, Responder>} */
   #underWay = new Map();
+  /** @type {Map<string, IncomingBody>} */
+  #bodies = new Map();
   /** @type {import('./load.mjs').InitMessage | undefined} */
   #bound;
   /** @type {import('./load.mjs').Handler | undefined} */
@@ -42,6 +45,7 @@ export class Session {
   receive(type, payload) {
     if (type === fromHost.invoke) this.#invoke(payload);
     else if (type === fromHost.grant) this.#grant(payload);
+    else if (type === fromHost.body || type === fromHost.bodyEnd) this.#body(type, payload);
     else if (type === fromHost.init) void this.#init(JSON.parse(payload.toString()));
     else if (type === fromHost.compiled) this.#compiled = payload;
     else if (type === fromHost.compile) void this.#compile(JSON.parse(payload.toString()));
@@ -63,8 +67,9 @@ export class Session {
     this.#bound = message;
     this.#isLoading = true;
     try {
-      this.#handler = await loadHandler(message, this.#compiled);
-      this.#channel.send(toHost.ready);
+      const { handler, takesStreams } = await loadHandler(message, this.#compiled);
+      this.#handler = handler;
+      this.#channel.send(toHost.ready, ...(takesStreams ? [json({ takesStreams })] : []));
     } catch (thrown) {
       this.#channel.send(toHost.initFailed, json(describeLoadError(thrown)));
     }
@@ -95,15 +100,37 @@ export class Session {
     const responder = new Responder(this.#channel, id);
     const key = id.toString('latin1');
     this.#underWay.set(key, responder);
+    const incoming = head.body === 'stream' ? new IncomingBody(responder) : undefined;
+    if (incoming) this.#bodies.set(key, incoming);
     void current.run(responder, async () => {
       try {
-        await handler({ responder, head, body, functionName, version, memoryBytes });
+        await handler({
+          responder,
+          head,
+          body,
+          ...(incoming ? { stream: incoming.stream } : {}),
+          functionName,
+          version,
+          memoryBytes,
+        });
       } catch (thrown) {
         responder.fail(describeThrown(thrown));
       } finally {
         this.#underWay.delete(key);
+        this.#bodies.delete(key);
       }
     });
+  }
+
+  /**
+   * @param {number} type
+   * @param {Buffer} payload
+   */
+  #body(type, payload) {
+    const { id, piece } = splitBody(payload);
+    const body = this.#bodies.get(id.toString('latin1'));
+    if (type === fromHost.body) body?.push(piece);
+    else body?.end();
   }
 
   /** @param {Buffer} payload */

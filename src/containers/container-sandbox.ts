@@ -93,6 +93,10 @@ export class ContainerSandbox implements Sandbox {
     return this.#ended?.reason ?? this.#retiring;
   }
 
+  get takesStreams(): boolean {
+    return this.#channel.takesStreams;
+  }
+
   get wanted(): AbortSignal {
     return this.#parts.volumes.wanted;
   }

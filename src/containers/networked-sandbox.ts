@@ -42,6 +42,10 @@ export class NetworkedSandbox implements Sandbox {
     return this.#sandbox.wanted;
   }
 
+  get takesStreams(): boolean {
+    return this.#sandbox.takesStreams;
+  }
+
   get destroyed(): DestroyReason | undefined {
     return this.#sandbox.destroyed;
   }

@@ -40,6 +40,10 @@ export class GuardedSandbox implements Sandbox {
     return this.#sandbox.memoryBytes;
   }
 
+  get takesStreams(): boolean {
+    return this.#sandbox.takesStreams;
+  }
+
   get destroyed(): DestroyReason | undefined {
     return this.#sandbox.destroyed;
   }

@@ -75,6 +75,11 @@ export interface FunctionSpec {
   readonly queues?: readonly QueueTrigger[];
 }
 
+/** Can any code that has these settings be given a request's body while that is on its way? */
+export function mayTakeStreams({ runtime, image }: FunctionSpec): boolean {
+  return runtime === 'image' ? image?.channel !== 'lambda' : runtime !== 'python3';
+}
+
 /** An immutable deployed revision: an image by digest. Numbers count up from 1 per function. */
 export interface FunctionVersion {
   readonly number: number;

@@ -23,12 +23,21 @@ export interface RequestHead {
   readonly queue?: QueueBatch;
 }
 
+/**
+ * A body that is still on its way. Its pieces come as fast as they are taken, and once; it fails when
+ * its sender breaks off, or the invocation is over. Who stops iterating wants no more of it.
+ */
+export type BodyStream = AsyncIterable<Uint8Array>;
+
 export interface InvocationRequest {
   readonly id: InvocationId;
   readonly functionName: string;
   readonly version: Digest;
   readonly head: RequestHead;
+  /** Whole, or empty where there is a `stream`. */
   readonly body: Uint8Array;
+  /** Only for a sandbox that takes streams. */
+  readonly stream?: BodyStream;
   /** Epoch milliseconds. The one timeout: after it the sandbox is killed and the caller told. */
   readonly deadlineMs: number;
 }
@@ -49,14 +58,17 @@ export interface FunctionError {
   readonly stack?: string;
 }
 
-/** Where a deadline was met. */
+/** What takes its time in an invocation. */
 export type Phase = 'queue' | 'lease' | 'init' | 'run';
+
+/** Where a deadline was met. `body`: the caller was still sending what has to be there whole. */
+export type LatePhase = Phase | 'body';
 
 /** How an invocation ended. A function's failure is a value, never an exception of the host. */
 export type InvocationOutcome =
   | { readonly kind: 'ok' }
   | { readonly kind: 'function_error'; readonly error: FunctionError }
-  | { readonly kind: 'timeout'; readonly phase: Phase }
+  | { readonly kind: 'timeout'; readonly phase: LatePhase }
   | { readonly kind: 'out_of_memory'; readonly limitBytes: number }
   | { readonly kind: 'crashed'; readonly exitCode?: number; readonly signal?: string }
   | { readonly kind: 'cancelled' };

@@ -10,7 +10,7 @@ export interface LaneItem {
   readonly head: RequestHead;
   /** The id of the key that calls; absent where anyone may call, or the host does. */
   readonly caller?: string;
-  /** `undefined`: over `laneBodyLimitBytes`; fetch it over the direct connection. */
+  /** `undefined`: over `laneBodyLimitBytes`, or not all there; fetch it over the direct connection. */
   readonly body: Uint8Array | undefined;
   /** Epoch milliseconds. */
   readonly acceptedMs: number;

@@ -6,6 +6,12 @@ const mib = 1024 * kib;
 /** Body of a synchronous request, and of its buffered response. */
 export const syncBodyLimitBytes = 6 * mib;
 
+/**
+ * Body of a synchronous request that is streamed: nothing holds it, so this bounds only what one call
+ * may move. The function's timeout is mostly met before.
+ */
+export const streamedBodyLimitBytes = 10 * 1024 * mib;
+
 /** Body of an asynchronous invocation, and of its answer: both are kept. */
 export const asyncBodyLimitBytes = 1 * mib;
 
@@ -37,3 +43,6 @@ export const imageLimitBytes = 10 * 1024 * mib;
 
 /** Response bytes a sender may have under way before the receiver grants more. */
 export const responseWindowBytes = 256 * kib;
+
+/** The same of a request's body that is streamed. */
+export const requestWindowBytes = 256 * kib;

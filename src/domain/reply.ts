@@ -1,5 +1,11 @@
 import type { InvocationId, NodeId } from './ids.ts';
-import type { InvocationOutcome, PhaseTimings, ResponseHead, StartKind } from './invocation.ts';
+import type {
+  BodyStream,
+  InvocationOutcome,
+  PhaseTimings,
+  ResponseHead,
+  StartKind,
+} from './invocation.ts';
 import type { HostError } from './errors.ts';
 
 /** How a worker came to run an invocation; sent with the head, or with the end if there was none. */
@@ -31,12 +37,13 @@ export interface ReplyReceiver {
   readonly address: string;
   /**
    * Call before the item is enqueued. `body` is what the worker may fetch, if it did not travel
-   * in the lane. All that is pending for a node ends `unavailable` when its connection breaks.
+   * in the lane: a stream is read no faster than the worker takes it, and when it fails so does the
+   * invocation. All that is pending for a node ends `unavailable` when its connection breaks.
    */
   expect(
     id: InvocationId,
     node: NodeId,
-    body: Uint8Array | undefined,
+    body: Uint8Array | BodyStream | undefined,
     listener: ReplyListener,
   ): PendingReply;
 }
@@ -46,8 +53,8 @@ export interface ReplyStream {
   head(head: ResponseHead, info: StartInfo): void;
   chunk(bytes: Uint8Array): void;
   end(result: InvocationOutcome | HostError, info: StartInfo): void;
-  /** The request's body, where it did not travel in the lane. */
-  fetchBody(signal: AbortSignal): Promise<Uint8Array>;
+  /** The request's body, where it did not travel in the lane. It fails when the caller is gone. Once. */
+  openBody(): BodyStream;
   /** Called with each grant of the gateway's. One listener. */
   onGrant(listener: (bytes: number) => void): void;
   /** Aborts when the caller is gone, or the gateway is. */

@@ -15,6 +15,8 @@ import type { ResponseListener } from './sandbox.ts';
 export interface SandboxChannel {
   /** Does closing an invocation end it inside as well, so that nothing of it goes on? */
   readonly endsWhatIsClosed: boolean;
+  /** Can an invocation be given its body as a stream? Known after `onReady`. */
+  readonly takesStreams: boolean;
   /** After `onHello`, once: this is the function. Leads to `onReady` or `onInitFailed`. */
   init(message: InitMessage): void;
   /**

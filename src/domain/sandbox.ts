@@ -56,6 +56,8 @@ export interface RunningInvocation {
 export interface Sandbox {
   readonly id: SandboxId;
   readonly memoryBytes: number;
+  /** Can its function be given a request's body while that is on its way? Known once loaded. */
+  readonly takesStreams: boolean;
   /** Set once it is dead. */
   readonly destroyed: DestroyReason | undefined;
   /** Settles once, when it is dead and everything it held has been given back. Never rejects. */

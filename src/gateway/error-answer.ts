@@ -1,5 +1,5 @@
 import { HostError, type ErrorCode } from '../domain/errors.ts';
-import type { FunctionError, Phase } from '../domain/invocation.ts';
+import type { FunctionError, LatePhase } from '../domain/invocation.ts';
 import { formatBytes } from '../lib/units.ts';
 import { errorStatus, failureStatus, type FunctionFailure } from './status-map.ts';
 
@@ -80,7 +80,8 @@ export const errorHeaders = (body: ErrorBody): Readonly<Record<string, string>> 
   'x-hearth-error': body.reason,
 });
 
-const lateness: Readonly<Record<Phase, string>> = {
+const lateness: Readonly<Record<LatePhase, string>> = {
+  body: 'The deadline passed while the body was still being sent.',
   queue: 'The deadline passed before a worker node took the invocation.',
   lease: 'The deadline passed before a sandbox was free for the function.',
   init: 'The deadline passed while the function was loading.',

@@ -17,6 +17,7 @@ import { Certificate, type TlsFiles } from './certificate.ts';
 import { createInvocationHandler } from './invocation-handler.ts';
 import { invocationRoute } from './invocation-route.ts';
 import { Invocations, type InvocationsOptions } from './invocations.ts';
+import { LongRequests } from './long-requests.ts';
 import { createManagementApp, type ManagementAppOptions } from './management-app.ts';
 import { RequestBodies } from './request-bodies.ts';
 
@@ -41,7 +42,7 @@ const idleTimeoutMs = timeoutLimitMs + 60_000;
 const idleCheckMs = 50;
 
 export interface GatewayOptions
-  extends InvocationsOptions, Omit<ManagementAppOptions, 'createServer'> {
+  extends InvocationsOptions, Omit<ManagementAppOptions, 'createServer' | 'longRequests'> {
   readonly invoker: AsyncInvoker;
   readonly idempotency: IdempotencyKeys;
   readonly tracing: Tracing;
@@ -77,8 +78,10 @@ class HttpGateway implements Gateway {
   constructor(options: GatewayOptions) {
     this.#listen = options.listen;
     const invocations = new Invocations(options);
+    const longRequests = new LongRequests();
     const invoke = createInvocationHandler({
       ...options,
+      longRequests,
       bodies: new RequestBodies(),
       invocations,
       events: new EventInvocations({ ...options, invocations }),
@@ -89,22 +92,24 @@ class HttpGateway implements Gateway {
     const newServer = (serveOther: RequestListener): Server => {
       const serve: RequestListener = (request, response) => {
         const route = invocationRoute(request.method ?? '', request.url ?? '');
-        if (route) invoke(route, request, response);
-        else serveOther(request, response);
+        if (route) return invoke(route, request, response);
+        if (request.headers.expect !== undefined) response.writeContinue();
+        serveOther(request, response);
       };
       return limited(
         tls ? createTlsServer(serverLimits, serve) : createServer(serverLimits, serve),
+        serve,
       );
     };
     this.#functionCallers = new FunctionCallers({
       path: options.functionCallsPath,
-      newServer: (listener) => limited(createServer(serverLimits, listener)),
+      newServer: (listener) => limited(createServer(serverLimits, listener), listener),
       serve: (caller, request, response) => {
         const { route, call } = readCall(caller, request);
         invoke(route, request, response, call);
       },
     });
-    this.#app = createManagementApp({ ...options, createServer: newServer });
+    this.#app = createManagementApp({ ...options, longRequests, createServer: newServer });
   }
 
   get address(): string {
@@ -159,7 +164,9 @@ class HttpGateway implements Gateway {
   }
 }
 
-function limited(server: Server): Server {
+/** `serve` says itself when a caller that asks first may send its body. */
+function limited(server: Server, serve: RequestListener): Server {
+  server.on('checkContinue', serve);
   server.maxConnections = connectionLimit;
   server.timeout = idleTimeoutMs;
   return server;

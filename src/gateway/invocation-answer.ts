@@ -14,6 +14,7 @@ import {
   workerSilent,
   type ErrorAnswer,
 } from './error-answer.ts';
+import { lingerOver } from './lingering-close.ts';
 import { checkHead, type CheckedHead } from './response-head.ts';
 import type { FunctionFailure } from './status-map.ts';
 
@@ -155,6 +156,8 @@ export class InvocationAnswer implements ReplyListener {
     if (this.#ended || !this.#head) return;
     this.#streaming = true;
     this.#response.on('drain', () => this.#grant(1));
+    // The end of the answer may come before that of the request: see `lingerOver`.
+    if (!this.#response.req.complete) this.#response.shouldKeepAlive = true;
     this.#writeHead(this.#head);
     if (this.#chunks.length === 0) this.#response.flushHeaders();
     for (const chunk of this.#chunks) this.#write(chunk);
@@ -224,14 +227,11 @@ export class InvocationAnswer implements ReplyListener {
   #end(last?: Uint8Array | string): void {
     this.#release();
     const { req } = this.#response;
-    if (req.complete || last === undefined) {
-      this.#response.end(last);
-      return;
-    }
-    // The caller still sends what was refused. It has its answer now, but to close on it would
-    // reset the connection, and with it what it has not read yet.
-    this.#response.write(last);
-    req.resume().once('close', () => this.#response.end());
+    if (req.complete) return void this.#response.end(last);
+    // The caller still sends. By its length it knows a whole answer, by its end a streamed one.
+    if (last !== undefined) this.#response.write(last);
+    else this.#response.end();
+    lingerOver(req, () => this.#response.end());
   }
 
   #onClose(): void {

@@ -3,8 +3,9 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HostError, toHostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
-import type { FunctionStore, FunctionVersion } from '../domain/function.ts';
+import { mayTakeStreams, type FunctionStore, type FunctionVersion } from '../domain/function.ts';
 import type { HttpTrigger, TriggerGuard } from '../domain/http-trigger.ts';
+import type { BodyStream } from '../domain/invocation.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Authorizer } from '../domain/principal.ts';
 import { isLimited, type Quotas } from '../domain/quota.ts';
@@ -17,6 +18,7 @@ import { holdQuota } from './held-quota.ts';
 import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
 import type { Invocations } from './invocations.ts';
+import type { LongRequests } from './long-requests.ts';
 import type { RequestBodies } from './request-bodies.ts';
 import { requestHead } from './request-head.ts';
 import { wantedVersion } from './wanted-version.ts';
@@ -27,6 +29,7 @@ export interface InvocationHandlerOptions {
   readonly quotas: Quotas;
   readonly guard: TriggerGuard;
   readonly bodies: RequestBodies;
+  readonly longRequests: LongRequests;
   readonly invocations: Invocations;
   readonly events: EventInvocations;
   readonly isStopping: () => boolean;
@@ -48,8 +51,8 @@ export type InvocationHandler = (
  * bodies reach the function as they were sent, which a router and body parsers would not allow.
  */
 export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
-  const { functions, authorizer, quotas, guard, bodies, invocations, events, tracing } = options;
-  const { isStopping, facts, logger } = options;
+  const { functions, authorizer, quotas, guard, bodies, longRequests, invocations } = options;
+  const { events, tracing, isStopping, facts, logger } = options;
   const services = { isStopping, facts, logger };
 
   /** @throws HostError without a key, or with one that does not allow it. */
@@ -91,6 +94,24 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     return { version, caller, ...(isForKeys ? {} : { trigger: http }) };
   }
 
+  /** What is signed has to be there whole before anyone knows whose it is. */
+  function isStreamed(
+    { trigger }: InvocationRoute,
+    request: IncomingMessage,
+    { version, caller, trigger: http }: Admission,
+  ): boolean {
+    const isSigned = http?.hmac !== undefined || (caller !== undefined && !isPrincipal(caller));
+    const canBe = trigger === 'http' && !isSigned && mayTakeStreams(version.spec);
+    return canBe && bodies.isLong(request);
+  }
+
+  function stream(request: IncomingMessage, response: ServerResponse): BodyStream {
+    const { socket } = request;
+    longRequests.add(socket);
+    response.once('close', () => longRequests.delete(socket));
+    return bodies.stream(request, response);
+  }
+
   return (route, request, response, call) => {
     const id = randomUUID();
     const trace = tracing.begin(
@@ -109,13 +130,16 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     const { version, caller, trigger } = admission;
     const hasKey = caller !== undefined;
     const answer = begin(hasKey);
-    const read = () => bodies.read(request, response);
+    const open = async (): Promise<OpenedBody> =>
+      isStreamed(route, request, admission)
+        ? { received: nothing, stream: stream(request, response) }
+        : { received: await bodies.read(request, response) };
     const { headers } = request;
-    const reading = trigger?.jwt
-      ? guard.checkToken(trigger.jwt, headers.authorization).then(read)
-      : read();
-    reading
-      .then(async (received) => {
+    const opening = trigger?.jwt
+      ? guard.checkToken(trigger.jwt, headers.authorization).then(open)
+      : open();
+    opening
+      .then(async ({ received, stream }) => {
         if (trigger?.hmac) guard.checkSignature(trigger.hmac, functionName, headers, received);
         const principal = caller && verified(caller, received);
         if (principal) requireRight(principal, 'invoke', route.functionName);
@@ -123,13 +147,13 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
           await holdQuota(quotas, principal, response, version.spec.timeoutMs + quotaGraceMs);
         }
         const body = route.trigger === 'event' ? eventBody(received) : received;
-        if (answer.ended) return;
+        if (answer.ended || request.socket.writableEnded) return; // also where its framing is broken
         const head = requestHead(request, route, {
           hidesKey: hasKey && !call,
           trace,
           caller: call?.caller,
         });
-        const invocation = { id, version, head, caller: principal?.id, body, trace };
+        const invocation = { id, version, head, caller: principal?.id, body, stream, trace };
         if (route.trigger === 'http') invocations.start(invocation, answer);
         else {
           const { qualifier } = route;
@@ -142,6 +166,14 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
 
 /** After its deadline an invocation is no longer counted as under way, though its gateway died. */
 const quotaGraceMs = 60_000;
+
+interface OpenedBody {
+  /** The whole body, or nothing where it is streamed. */
+  readonly received: Buffer;
+  readonly stream?: BodyStream;
+}
+
+const nothing = Buffer.alloc(0);
 
 /** What the path looks like whatever follows the function's name. */
 const routeOf = ({ trigger, functionName }: InvocationRoute): string =>

@@ -1,7 +1,7 @@
 import { toHostError, HostError } from '../domain/errors.ts';
 import type { FunctionSpec, FunctionVersion } from '../domain/function.ts';
 import type { InvocationId, NodeId } from '../domain/ids.ts';
-import type { RequestHead } from '../domain/invocation.ts';
+import type { BodyStream, RequestHead } from '../domain/invocation.ts';
 import type { LaneProducer } from '../domain/lane.ts';
 import { laneBodyLimitBytes } from '../domain/limits.ts';
 import type { NodeDirectory, NodeInfo } from '../domain/node.ts';
@@ -27,6 +27,8 @@ export interface AcceptedInvocation {
   /** The id of the key that calls. */
   readonly caller: string | undefined;
   readonly body: Uint8Array;
+  /** In place of the body, where that is too long to be held. */
+  readonly stream?: BodyStream | undefined;
   readonly trace: TraceContext | undefined;
 }
 
@@ -40,7 +42,7 @@ export class Invocations {
 
   /** Never throws: every failure ends the answer. What the worker replies goes to the listener. */
   start(
-    { id, version, head, caller, body, trace }: AcceptedInvocation,
+    { id, version, head, caller, body, stream, trace }: AcceptedInvocation,
     answer: InvocationAnswer,
     listener: ReplyListener = answer,
   ): void {
@@ -49,9 +51,9 @@ export class Invocations {
     const node = place(version.spec, nodes.live());
     if (node === undefined) return answer.fail(noNodes());
     const acceptedMs = Date.now();
-    const fitsLane = body.byteLength <= laneBodyLimitBytes;
+    const fitsLane = !stream && body.byteLength <= laneBodyLimitBytes;
     try {
-      const pending = replies.expect(id, node, fitsLane ? undefined : body, listener);
+      const pending = replies.expect(id, node, fitsLane ? undefined : (stream ?? body), listener);
       answer.follow(pending, timeoutMs + silenceGraceMs);
       const enqueued = lane.enqueue(node, {
         id,

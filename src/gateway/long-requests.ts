@@ -14,6 +14,15 @@ export class LongRequests {
     return this.#sockets.has(socket);
   }
 
+  /** Until it is deleted again; that it is not silent for too long is watched elsewhere. */
+  add(socket: Socket): void {
+    this.#sockets.add(socket);
+  }
+
+  delete(socket: Socket): void {
+    this.#sockets.delete(socket);
+  }
+
   async during<T>(socket: Socket, work: () => Promise<T>): Promise<T> {
     const before = socket.timeout ?? 0;
     this.#sockets.add(socket);

@@ -24,7 +24,7 @@ import { queueRoutes, type QueueRoutesOptions } from './queue-routes.ts';
 import { imageArchiveRoutes, type ImageArchiveRoutesOptions } from './image-archive-routes.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
-import { LongRequests } from './long-requests.ts';
+import type { LongRequests } from './long-requests.ts';
 import { networkRoutes, type NetworkRoutesOptions } from './network-routes.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
 import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts';
@@ -59,13 +59,14 @@ export interface ManagementAppOptions
   readonly quotas: Quotas;
   readonly facts: FactPublisher;
   readonly logger: Logger;
+  readonly longRequests: LongRequests;
   /** Makes the server; the listener serves all that the server does not serve by itself. */
   readonly createServer: (listener: RequestListener) => Server;
 }
 
 /** Everything but invocations: management, health; and one shape for every error. */
 export function createManagementApp(options: ManagementAppOptions): FastifyInstance {
-  const { nodes, logger } = options;
+  const { nodes, logger, longRequests } = options;
 
   const sendError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const error = asHostError(thrown);
@@ -79,7 +80,6 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
       .send(body);
   };
 
-  const longRequests = new LongRequests();
   const app = fastify({
     serverFactory: options.createServer,
     ajv: { customOptions: { removeAdditional: false } }, // an unknown key is an error, not dropped
@@ -107,7 +107,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => stackRoutes(scope, options));
   app.register(async (scope) => usageRoutes(scope, options));
   app.register(async (scope) => scheduleRoutes(scope, options));
-  app.register(async (scope) => volumeRoutes(scope, { ...options, longRequests }));
+  app.register(async (scope) => volumeRoutes(scope, options));
   app.register(async (scope) => networkRoutes(scope, options));
   app.register(async (scope) => imageRoutes(scope, options));
   app.register(async (scope) => imageArchiveRoutes(scope, options));
@@ -118,7 +118,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => keyRoutes(scope, options));
   app.register(async (scope) => secretRoutes(scope, options));
   app.register(async (scope) => sandboxRoutes(scope, options));
-  app.register(async (scope) => registryRoutes(scope, { ...options, longRequests }));
+  app.register(async (scope) => registryRoutes(scope, options));
   return app;
 }
 

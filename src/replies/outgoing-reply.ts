@@ -1,9 +1,13 @@
 import { HostError } from '../domain/errors.ts';
-import type { InvocationOutcome, ResponseHead } from '../domain/invocation.ts';
-import { syncBodyLimitBytes } from '../domain/limits.ts';
+import type { BodyStream, InvocationOutcome, ResponseHead } from '../domain/invocation.ts';
+import { requestWindowBytes } from '../domain/limits.ts';
 import type { ReplyStream, StartInfo } from '../domain/reply.ts';
+import { PieceQueue } from '../lib/piece-queue.ts';
 import type { FrameLink } from './frame-link.ts';
 import { encodeEnd, encodeJson, frame, pieceBytes, uint32 } from './reply-frames.ts';
+
+/** Grants are saved up to this, so that a body of small pieces does not send one for each. */
+const grantStepBytes = requestWindowBytes / 4;
 
 /** What has not been sent yet because its end may still come in this turn. */
 interface Gathered {
@@ -20,9 +24,7 @@ export class OutgoingReply implements ReplyStream {
   readonly #onOver: () => void;
   readonly #cancelled = new AbortController();
   #onGrant: (bytes: number) => void = () => {};
-  #body:
-    | { readonly pieces: Buffer[]; bytes: number; readonly whole: PromiseWithResolvers<Uint8Array> }
-    | undefined;
+  #body: PieceQueue | undefined;
   #gathered: Gathered | undefined;
   #isOver = false;
 
@@ -70,22 +72,23 @@ export class OutgoingReply implements ReplyStream {
       this.#link.send(frame.end, this.#id, encodeEnd(result, info));
     }
     this.#over();
+    void this.#body?.return();
   }
 
-  async fetchBody(signal: AbortSignal): Promise<Uint8Array> {
-    const over = AbortSignal.any([signal, this.cancelled]);
-    over.throwIfAborted();
-    const whole = Promise.withResolvers<Uint8Array>();
-    this.#body = { pieces: [], bytes: 0, whole };
-    const abort = () => whole.reject(over.reason);
-    over.addEventListener('abort', abort, { once: true });
-    this.#link.send(frame.bodyWanted, this.#id);
-    try {
-      return await whole.promise;
-    } finally {
-      over.removeEventListener('abort', abort);
-      this.#body = undefined;
-    }
+  /** At most `requestWindowBytes` of it wait here. */
+  openBody(): BodyStream {
+    let owedBytes = requestWindowBytes;
+    const body = new PieceQueue({
+      onTaken: (bytes) => {
+        owedBytes += bytes;
+        if (owedBytes < grantStepBytes) return;
+        this.#link.send(frame.bodyGrant, this.#id, uint32(owedBytes));
+        owedBytes = 0;
+      },
+    });
+    this.#body = body;
+    if (this.cancelled.aborted) body.fail(this.cancelled.reason);
+    return body;
   }
 
   /** A frame of the gateway's about this invocation. */
@@ -96,9 +99,9 @@ export class OutgoingReply implements ReplyStream {
       case frame.cancel:
         return this.lost();
       case frame.body:
-        return this.#bodyPiece(content);
+        return this.#body?.push(content);
       case frame.bodyEnd:
-        return this.#body?.whole.resolve(Buffer.concat(this.#body.pieces));
+        return this.#body?.end();
       default:
         throw new TypeError(`a gateway sent a frame of the unknown type ${type}`);
     }
@@ -108,24 +111,13 @@ export class OutgoingReply implements ReplyStream {
   lost(): void {
     this.#over();
     this.#cancelled.abort();
+    this.#body?.fail(this.cancelled.reason);
   }
 
   #over(): void {
     this.#isOver = true;
     this.#gathered = undefined;
     this.#onOver();
-  }
-
-  #bodyPiece(content: Buffer): void {
-    const body = this.#body;
-    if (!body) return;
-    body.pieces.push(content);
-    body.bytes += content.length;
-    if (body.bytes > syncBodyLimitBytes) {
-      body.whole.reject(
-        new HostError('too_large', 'replies.body_too_large', 'The gateway sent too large a body.'),
-      );
-    }
   }
 
   #flush(): void {

@@ -13,8 +13,8 @@ import { FrameError } from '../lib/frames.ts';
  *                     CHUNK        bytes
  *                     END          JSON {result, info}
  *                     ANSWER       u32 length, JSON {head, info}, body: head, chunk and a good end
- *                     BODY_WANTED  nothing
- *   gateway → worker  GRANT        u32 bytes
+ *                     BODY_GRANT   u32 bytes of the request's body that may be sent
+ *   gateway → worker  GRANT        u32 bytes of the answer that may be sent
  *                     CANCEL       nothing; also for an id that the worker has not met
  *                     BODY         bytes of the request's body
  *                     BODY_END     nothing
@@ -25,7 +25,7 @@ export const frame = {
   chunk: 0x03,
   end: 0x04,
   answer: 0x05,
-  bodyWanted: 0x06,
+  bodyGrant: 0x06,
   grant: 0x11,
   cancel: 0x12,
   body: 0x13,

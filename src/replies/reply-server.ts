@@ -1,11 +1,13 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { HostError } from '../domain/errors.ts';
+import { HostError, toHostError } from '../domain/errors.ts';
 import type { InvocationId, NodeId } from '../domain/ids.ts';
+import type { BodyStream } from '../domain/invocation.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { PendingReply, ReplyListener, ReplyReceiver } from '../domain/reply.ts';
 import type { Service } from '../domain/service.ts';
+import { WindowSender } from '../lib/window-sender.ts';
 import { listenWithKey } from './cluster-channel.ts';
 import { FrameLink } from './frame-link.ts';
 import { parseReplyAddress } from './reply-address.ts';
@@ -16,7 +18,6 @@ import {
   encodeId,
   frame,
   idBytes,
-  pieceBytes,
   uint32,
   type HeadMessage,
 } from './reply-frames.ts';
@@ -32,7 +33,9 @@ export interface ReplyServerOptions {
 interface Expected {
   readonly node: NodeId;
   readonly listener: ReplyListener;
-  readonly body: Uint8Array | undefined;
+  readonly body: Uint8Array | BodyStream | undefined;
+  /** Once the worker has asked for the body. */
+  sender?: WindowSender;
   /** The link on which the worker has spoken of it. */
   link?: FrameLink;
 }
@@ -91,7 +94,7 @@ export class ReplyServer implements ReplyReceiver, Service {
   expect(
     id: InvocationId,
     node: NodeId,
-    body: Uint8Array | undefined,
+    body: Uint8Array | BodyStream | undefined,
     listener: ReplyListener,
   ): PendingReply {
     const expected: Expected = { node, listener, body };
@@ -99,7 +102,7 @@ export class ReplyServer implements ReplyReceiver, Service {
     return {
       grant: (bytes) => expected.link?.send(frame.grant, encodeId(id), uint32(bytes)),
       cancel: () => {
-        if (!this.#expected.delete(id)) return;
+        if (!this.#forget(id)) return;
         // A worker that has not spoken of it yet may be running it all the same.
         const links = expected.link ? [expected.link] : this.#linksOf(node);
         for (const link of links) link.send(frame.cancel, encodeId(id));
@@ -143,7 +146,7 @@ export class ReplyServer implements ReplyReceiver, Service {
     const expected = this.#expected.get(id);
     if (!expected) {
       // The caller left before the worker had begun: it is told now.
-      if (type === frame.head || type === frame.bodyWanted) link.send(frame.cancel, encodeId(id));
+      if (type === frame.head || type === frame.bodyGrant) link.send(frame.cancel, encodeId(id));
       return;
     }
     expected.link = link;
@@ -151,7 +154,7 @@ export class ReplyServer implements ReplyReceiver, Service {
   }
 
   #tell(id: InvocationId, expected: Expected, type: number, content: Buffer): void {
-    const { listener, body } = expected;
+    const { listener } = expected;
     switch (type) {
       case frame.head: {
         const { head, info } = JSON.parse(content.toString()) as HeadMessage;
@@ -161,30 +164,43 @@ export class ReplyServer implements ReplyReceiver, Service {
         return listener.onChunk(content);
       case frame.end: {
         const { result, info } = decodeEnd(content);
-        this.#expected.delete(id);
+        this.#forget(id);
         return listener.onEnd(result, info);
       }
       case frame.answer: {
         const headEnd = 4 + content.readUInt32BE(0);
         const { head, info } = JSON.parse(content.toString('utf8', 4, headEnd)) as HeadMessage;
-        this.#expected.delete(id);
+        this.#forget(id);
         listener.onHead(head, info);
         if (headEnd < content.length) listener.onChunk(content.subarray(headEnd));
         return listener.onEnd({ kind: 'ok' }, info);
       }
-      case frame.bodyWanted:
-        return this.#sendBody(id, expected.link, body ?? new Uint8Array(0));
+      case frame.bodyGrant:
+        expected.sender ??= this.#sendBody(id, expected);
+        return expected.sender.grant(content.readUInt32BE(0));
       default:
         throw new TypeError(`a worker sent a frame of the unknown type ${type}`);
     }
   }
 
-  #sendBody(id: InvocationId, link: FrameLink | undefined, body: Uint8Array): void {
+  #sendBody(id: InvocationId, { link, body, listener, node }: Expected): WindowSender {
     const key = encodeId(id);
-    for (let offset = 0; offset < body.length; offset += pieceBytes) {
-      link?.send(frame.body, key, body.subarray(offset, offset + pieceBytes));
-    }
-    link?.send(frame.bodyEnd, key);
+    const sender = new WindowSender(body ?? nothing, (piece) => link?.send(frame.body, key, piece));
+    sender.run().then(
+      () => sender.isStopped || link?.send(frame.bodyEnd, key),
+      (error: unknown) => {
+        if (!this.#forget(id)) return;
+        link?.send(frame.cancel, key);
+        listener.onEnd(toHostError(error), { node, timings: {} });
+      },
+    );
+    return sender;
+  }
+
+  /** Nothing is expected of it any more, nor sent. False: so it was already. */
+  #forget(id: InvocationId): boolean {
+    this.#expected.get(id)?.sender?.stop();
+    return this.#expected.delete(id);
   }
 
   /** Ends what the worker was at, and what it may have been about to begin. */
@@ -192,11 +208,13 @@ export class ReplyServer implements ReplyReceiver, Service {
     for (const [id, expected] of this.#expected) {
       const isItsOwn = expected.link === link || (!expected.link && expected.node === node);
       if (!isItsOwn) continue;
-      this.#expected.delete(id);
+      this.#forget(id);
       expected.listener.onEnd(workerLost(), { node: expected.node, timings: {} });
     }
   }
 }
+
+const nothing = new Uint8Array(0);
 
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {

@@ -3,8 +3,9 @@ import type { FactPublisher } from '../domain/facts.ts';
 import type { Digest, InvocationId, NodeId } from '../domain/ids.ts';
 import type {
   InvocationOutcome,
+  InvocationRequest,
+  LatePhase,
   LeaseSteps,
-  Phase,
   PhaseTimings,
   RequestHead,
   StartKind,
@@ -14,9 +15,11 @@ import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { SandboxLease, SandboxLender } from '../domain/pool.ts';
 import type { ReplyStream, StartInfo } from '../domain/reply.ts';
+import type { PreparedVersion } from '../domain/version.ts';
 import type { TraceContext } from '../domain/trace.ts';
 import { explanation } from './explanation.ts';
 import type { VersionCache } from './version-cache.ts';
+import { wholeBody } from './whole-body.ts';
 
 export interface InvocationRunnerOptions {
   readonly node: NodeId;
@@ -47,9 +50,11 @@ export interface RunRequest {
   readonly source?: InvocationSource;
 }
 
+const nothing = new Uint8Array(0);
+
 /** One invocation's own account of where it is and how long each phase took. */
 interface Progress {
-  phase: Phase;
+  phase: LatePhase;
   start?: StartKind;
   status?: number;
   timings: PhaseTimings;
@@ -62,6 +67,8 @@ interface Progress {
  */
 export class InvocationRunner {
   readonly #options: InvocationRunnerOptions;
+  /** Known not to take streams, so that no sandbox has to wait for a body that is still on its way. */
+  readonly #takeNoStreams = new WeakSet<PreparedVersion>();
 
   constructor(options: InvocationRunnerOptions) {
     this.#options = options;
@@ -112,7 +119,14 @@ export class InvocationRunner {
       const known = versions.peek(request.version);
       const version = known ?? (await versions.prepare(request.version));
       const image = known ? {} : { image: performance.now() - started };
-      const body = request.body ?? (await stream.fetchBody(signal));
+      const whole = async () => {
+        progress.phase = 'body';
+        const body = await wholeBody(request.head, stream.openBody(), signal);
+        progress.phase = 'lease';
+        return body;
+      };
+      let body = request.body;
+      if (!body && this.#takeNoStreams.has(version)) body = await whole();
       const leased = await pool.lease(version, request.caller, signal);
       const { init, steps } = (leased.lease ?? leased).timings;
       if (steps || !known) progress.steps = { ...image, ...steps };
@@ -123,8 +137,13 @@ export class InvocationRunner {
       };
       if (leased.failure) return leased.failure;
       const lease = holds.use(leased.lease);
+      if (!body && !lease.sandbox.takesStreams) {
+        this.#takeNoStreams.add(version);
+        body = await whole();
+      }
       clearTimeout(timer); // from here on the sandbox watches the deadline
-      return await this.#invoke(request, body, lease, stream, progress, info);
+      const content = body ? { body } : { body: nothing, stream: stream.openBody() };
+      return await this.#invoke(request, content, lease, stream, progress, info);
     } catch (error) {
       if (deadline.signal.aborted) return { kind: 'timeout', phase: progress.phase };
       if (stream.cancelled.aborted) return { kind: 'cancelled' };
@@ -136,7 +155,7 @@ export class InvocationRunner {
 
   async #invoke(
     request: RunRequest,
-    body: Uint8Array,
+    content: Pick<InvocationRequest, 'body' | 'stream'>,
     lease: SandboxLease,
     stream: ReplyStream,
     progress: Progress,
@@ -150,7 +169,7 @@ export class InvocationRunner {
       progress.timings = { ...progress.timings, run: performance.now() - started };
     };
     const running = lease.sandbox.invoke(
-      { id, functionName, version, head, body, deadlineMs: deadlineMs() },
+      { id, functionName, version, head, ...content, deadlineMs: deadlineMs() },
       {
         onHead: (responseHead) => {
           ran();

@@ -52,10 +52,8 @@ export class RecordedReply implements ReplyStream {
     });
   }
 
-  fetchBody(): Promise<Uint8Array> {
-    return Promise.reject(
-      new TypeError('the body of an asynchronous invocation is stored with it'),
-    );
+  openBody(): never {
+    throw new TypeError('the body of an asynchronous invocation is stored with it');
   }
 
   onGrant(listener: (bytes: number) => void): void {

@@ -39,6 +39,15 @@ const javascript: BootstrapSources = {
         },
       }));
     } };`,
+  readsStreams: `let go;
+    const gone = new Promise((resolve) => (go = resolve));
+    export default { async fetch(request) {
+      const { pathname } = new URL(request.url);
+      if (pathname === '/ignore') return new Response('not read');
+      if (pathname === '/go') go();
+      if (pathname === '/wait') await gone;
+      return new Response(request.body ?? '');
+    } };`,
   large: `export const handler = async () => 'x'.repeat(200_000);`,
   tooLarge: `export const handler = async () => 'x'.repeat(6 * 1024 ** 2 + 1);`,
   invalid: `export const handler = async () => ({ statusCode: 99 });`,

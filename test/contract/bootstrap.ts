@@ -12,6 +12,11 @@ export interface BootstrapSources {
   readonly throws: string;
   /** Answers HTTP with a stream of ten times 64 KiB, and fails after it where `?fail` is asked. */
   readonly streams: string;
+  /**
+   * Where functions can read a request as it comes: answers with the text of its body, each piece as
+   * soon as it is there; to `/ignore` with `not read`; to `/wait` only when `/go` was asked.
+   */
+  readonly readsStreams?: string;
   /** Answers with 200,000 bytes. */
   readonly large: string;
   /** Answers with more than 6 MiB, as one value. */
@@ -106,6 +111,51 @@ export function describeBootstrap(
       expect(error.message).toBe('half way');
       expect(frames.at(-1)).toBe('error');
     });
+
+    if (sources.readsStreams !== undefined) {
+      const { readsStreams } = sources;
+      const piece = Buffer.alloc(64 * 1024, 'x');
+      const post = { method: 'POST', isStreamed: true } as const;
+
+      test('says that it takes streams, and hands a body on as it comes', async () => {
+        expect((await load(readsStreams)).payload.toString()).toBe('{"takesStreams":true}');
+        const id = bootstrap.send(post);
+        for (const text of ['one', 'two']) {
+          bootstrap.sendBody(id, Buffer.from(text));
+          const { payload } = await bootstrap.next(({ name }) => name === 'chunk');
+          expect(payload.subarray(id.length).toString()).toBe(text);
+        }
+        bootstrap.endBody(id);
+        expect((await bootstrap.answer(id)).frames.at(-1)).toBe('end');
+      });
+
+      test('grants what the function has read, and nothing before', async () => {
+        await load(readsStreams);
+        const id = bootstrap.send({ ...post, url: '/wait' });
+        for (let i = 0; i < 4; i += 1) bootstrap.sendBody(id, piece);
+        await bootstrap.invoke({ url: '/none' }); // everything that was sent before has arrived
+        expect(bootstrap.arrived).toBe(0);
+        await bootstrap.invoke({ url: '/go' });
+        let granted = 0;
+        while (granted < 4 * piece.length) {
+          const { payload } = await bootstrap.next(({ name }) => name === 'bodyGrant');
+          granted += payload.readUInt32BE(id.length);
+        }
+        expect(granted).toBe(4 * piece.length);
+        bootstrap.endBody(id);
+        expect((await bootstrap.answer(id)).body.length).toBe(4 * piece.length);
+      });
+
+      test('says nothing more of a body once it has answered', async () => {
+        await load(readsStreams);
+        const id = bootstrap.send({ ...post, url: '/ignore' });
+        expect((await bootstrap.answer(id)).body.toString()).toBe('not read');
+        for (let i = 0; i < 4; i += 1) bootstrap.sendBody(id, piece);
+        bootstrap.endBody(id);
+        await bootstrap.invoke({ url: '/none' });
+        expect(bootstrap.arrived).toBe(0);
+      });
+    }
 
     test('cuts a large answer into frames', async () => {
       await load(sources.large);

@@ -1,6 +1,6 @@
 import { openHttp, openLambda, openNative } from '../support/channel-peers.ts';
 import { describeSandboxChannel } from './sandbox-channel.ts';
 
-describeSandboxChannel('native', openNative);
-describeSandboxChannel('lambda', openLambda);
-describeSandboxChannel('http', openHttp);
+describeSandboxChannel('native', openNative, { takesStreams: true });
+describeSandboxChannel('lambda', openLambda, { takesStreams: false });
+describeSandboxChannel('http', openHttp, { takesStreams: true });

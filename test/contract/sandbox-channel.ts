@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { FunctionError, ResponseHead } from '../../src/domain/invocation.ts';
+import type { BodyStream, FunctionError, ResponseHead } from '../../src/domain/invocation.ts';
 import type { SandboxChannel } from '../../src/domain/sandbox-channel.ts';
 
 /** What the other end of a channel does, as a function's process would. */
@@ -11,7 +11,10 @@ export interface ChannelPeer {
 }
 
 export interface TakenInvocation {
+  /** The whole body, or '' where it is streamed. */
   readonly body: string;
+  /** What comes of a streamed body, as fast as it is read. */
+  readonly pieces: AsyncIterable<Uint8Array>;
   /** A whole answer: 200 with this text. */
   answer(text: string): Promise<void>;
   /** Begins a streamed answer. `write` resolves when the bytes have left, which may take grants. */
@@ -47,7 +50,7 @@ const init = {
 let ids = 0;
 
 /** Starts an invocation and keeps what the channel says of it. */
-export function start(channel: SandboxChannel, body: string) {
+export function start(channel: SandboxChannel, body: string, stream?: BodyStream) {
   ids += 1;
   const heads: ResponseHead[] = [];
   const chunks: Uint8Array[] = [];
@@ -70,6 +73,7 @@ export function start(channel: SandboxChannel, body: string) {
         sourceIp: '192.0.2.1',
       },
       body: Buffer.from(body),
+      ...(stream ? { stream } : {}),
       deadlineMs: Date.now() + 30_000,
     },
     {
@@ -94,7 +98,11 @@ export function start(channel: SandboxChannel, body: string) {
 }
 
 /** What every kind of channel does. */
-export function describeSandboxChannel(kind: string, open: () => Promise<OpenedChannel>): void {
+export function describeSandboxChannel(
+  kind: string,
+  open: () => Promise<OpenedChannel>,
+  { takesStreams }: { readonly takesStreams: boolean },
+): void {
   const ready = async () => {
     const opened = await open();
     const { channel, peer, events } = opened;
@@ -165,6 +173,54 @@ export function describeSandboxChannel(kind: string, open: () => Promise<OpenedC
       expect(await one.settled).toBeUndefined();
       expect(one.bytes()).toBe(total);
     });
+
+    test('knows whether it takes streams', async () => {
+      await using opened = await ready();
+      expect(opened.channel.takesStreams).toBe(takesStreams);
+    });
+
+    if (takesStreams) {
+      test('streams a body no faster than it is read', async () => {
+        await using opened = await ready();
+        const piece = Buffer.alloc(64 * 1024, 'x');
+        const total = 256; // 16 MiB: more than the kernel's buffers hold
+        let made = 0;
+        async function* body() {
+          for (; made < total; made += 1) yield piece;
+        }
+        const one = start(opened.channel, '', body());
+        const taken = await opened.peer.take();
+        const pieces = taken.pieces[Symbol.asyncIterator]();
+        let bytes = (await pieces.next()).value?.length ?? 0;
+        const other = start(opened.channel, 'other'); // after it everything has had its time
+        await (await opened.peer.take()).answer('');
+        await other.settled;
+        expect(made).toBeLessThan(total - 16);
+        for (;;) {
+          const { done, value } = await pieces.next();
+          if (done) break;
+          bytes += value.length;
+        }
+        expect(bytes).toBe(total * piece.length);
+        await taken.answer('all read');
+        expect(await one.settled).toBeUndefined();
+        expect(one.text()).toBe('all read');
+      });
+
+      test('takes an answer that comes before the body has ended', async () => {
+        await using opened = await ready();
+        async function* body() {
+          yield Buffer.from('first');
+          yield await new Promise<Buffer>(() => {});
+        }
+        const one = start(opened.channel, '', body());
+        const taken = await opened.peer.take();
+        await taken.pieces[Symbol.asyncIterator]().next();
+        await taken.answer('early');
+        expect(await one.settled).toBeUndefined();
+        expect(one.text()).toBe('early');
+      });
+    }
 
     test('tells of a stream that fails on its way', async () => {
       await using opened = await ready();

@@ -254,7 +254,10 @@ describe('bad input', () => {
       body: '{"a":',
     });
     expect(malformed.status).toBe(400);
-    const large = await probe('/echo', { method: 'POST', body: Buffer.alloc(6 * 1024 * 1024 + 1) });
+    const large = await host.fetchWithKey('/v1/functions/probe/invocations', {
+      method: 'POST',
+      body: Buffer.alloc(6 * 1024 * 1024 + 1),
+    });
     expect(large.status).toBe(413);
     expect(await large.json()).toMatchObject({ code: 'too_large' });
   });

@@ -9,7 +9,8 @@ import { createServer as createTlsServer } from 'node:tls';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HostError } from '../../src/domain/errors.ts';
-import type { InvocationOutcome } from '../../src/domain/invocation.ts';
+import type { BodyStream, InvocationOutcome } from '../../src/domain/invocation.ts';
+import { requestWindowBytes } from '../../src/domain/limits.ts';
 import type { ReplyListener, ReplyStream, StartInfo } from '../../src/domain/reply.ts';
 import { encodeFrame } from '../../src/lib/frames.ts';
 import { ReplyClient } from '../../src/replies/reply-client.ts';
@@ -49,7 +50,7 @@ const listener: ReplyListener = {
   onEnd: (result) => ended.resolve(result),
 };
 
-const expectReply = (body?: Uint8Array) => server.expect(id, node, body, listener);
+const expectReply = (body?: Uint8Array | BodyStream) => server.expect(id, node, body, listener);
 const open = (): ReplyStream => client.open(server.address, id);
 
 /** After which the gateway knows the worker's connection. */
@@ -128,12 +129,63 @@ describe('a body that did not travel in the lane', () => {
   test.each([0, 100_000, 6 * 1024 * 1024])('of %i bytes is fetched whole', async (size) => {
     const body = Buffer.alloc(size, 'body');
     expectReply(body);
-    expect(body.equals(await open().fetchBody(never))).toBe(true);
+    expect(body.equals(Buffer.concat(await Array.fromAsync(open().openBody())))).toBe(true);
+  });
+
+  test('is read no faster than the worker takes it', async () => {
+    const pieceBytes = 64 * 1024;
+    const total = 64;
+    let made = 0;
+    async function* source() {
+      for (; made < total; made += 1) yield Buffer.alloc(pieceBytes);
+    }
+    expectReply(source());
+    const body = open().openBody()[Symbol.asyncIterator]();
+    for (let taken = 1; taken <= total; taken += 1) {
+      expect((await body.next()).value).toHaveLength(pieceBytes);
+      expect(made - taken).toBeLessThanOrEqual(requestWindowBytes / pieceBytes);
+    }
+    expect(await body.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('that fails ends the invocation with its failure, at both ends', async () => {
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('half');
+      throw new HostError('too_large', 'test.too_large', 'Too large.');
+    }
+    expectReply(source());
+    const stream = open();
+    await expect(Array.fromAsync(stream.openBody())).rejects.toThrow();
+    expect(await ended.promise).toMatchObject({ reason: 'test.too_large' });
+    expect(stream.cancelled.aborted).toBe(true);
+  });
+
+  test('is let go when the invocation has ended', async () => {
+    const letGo = vi.fn<() => void>();
+    const body: AsyncIterable<Uint8Array> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise(() => {}),
+        return: async () => {
+          letGo();
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+    expectReply(body);
+    const stream = open();
+    const reading = Array.fromAsync(stream.openBody());
+    stream.end(ok, info);
+    await vi.waitFor(() => expect(letGo).toHaveBeenCalledOnce());
+    expect(await reading).toEqual([]);
   });
 
   test('is not waited for when the caller has left', async () => {
+    const pending = expectReply(new Uint8Array(1));
     const stream = open();
-    await expect(stream.fetchBody(stream.cancelled)).rejects.toThrow();
+    stream.head({ status: 200, headers: [] }, info);
+    await vi.waitFor(() => expect(told).toHaveLength(1));
+    pending.cancel();
+    await expect(Array.fromAsync(stream.openBody())).rejects.toThrow();
   });
 });
 

@@ -10,7 +10,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { duplexPair, type Duplex } from 'node:stream';
+import { duplexPair, Readable, type Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { vi } from 'vitest';
 import { toHost } from '../../src/containers/channels/channel-frames.ts';
@@ -19,6 +19,7 @@ import { lambdaChannel, runtimeApiPort } from '../../src/containers/channels/lam
 import { nativeChannel } from '../../src/containers/channels/native-channel.ts';
 import type { ChannelEvents, ChannelKind } from '../../src/domain/sandbox-channel.ts';
 import { encodeFrame, FrameDecoder } from '../../src/lib/frames.ts';
+import { PieceQueue } from '../../src/lib/piece-queue.ts';
 import { NetworkNamespaces } from '../../src/linux/index.ts';
 import type {
   AnswerStream,
@@ -106,13 +107,16 @@ class NativePeer implements ChannelPeer, AsyncDisposable {
   readonly #socket: Duplex;
   readonly #invokes: Buffer[] = [];
   readonly #grants = new Map<string, number>();
+  readonly #bodies = new Map<string, PieceQueue>();
   #wake = Promise.withResolvers<void>();
 
   constructor(socket: Duplex) {
     this.#socket = socket;
     const decoder = new FrameDecoder(8 * 1024 * 1024, (type, payload) => {
       if (type === 0x02) this.#invokes.push(payload);
+      if (type === 0x06) this.#bodyOf(payload).push(payload.subarray(8));
       if (type === 0x04) this.#grant(payload);
+      if (type === 0x07) this.#bodyOf(payload).end();
       this.#wake.resolve();
       this.#wake = Promise.withResolvers();
     });
@@ -121,7 +125,7 @@ class NativePeer implements ChannelPeer, AsyncDisposable {
   }
 
   async beReady(): Promise<void> {
-    this.#send(toHost.ready);
+    this.#send(toHost.ready, json({ takesStreams: true }));
   }
 
   async take(): Promise<TakenInvocation> {
@@ -136,6 +140,7 @@ class NativePeer implements ChannelPeer, AsyncDisposable {
     length.writeUInt32BE(head.length);
     return {
       body: payload.toString('utf8', headEnd),
+      pieces: this.#bodyOf(payload),
       answer: async (body) => this.#send(toHost.response, id, length, head, Buffer.from(body)),
       stream: async () => {
         this.#send(toHost.head, id, head);
@@ -146,6 +151,23 @@ class NativePeer implements ChannelPeer, AsyncDisposable {
         };
       },
     };
+  }
+
+  /** Grants what has been read. */
+  #bodyOf(payload: Buffer): PieceQueue {
+    const id = payload.subarray(0, 8);
+    const key = id.toString('latin1');
+    const body =
+      this.#bodies.get(key) ??
+      new PieceQueue({
+        onTaken: (bytes) => {
+          const granted = Buffer.alloc(4);
+          granted.writeUInt32BE(bytes);
+          if (bytes > 0) this.#send(toHost.bodyGrant, id, granted);
+        },
+      });
+    this.#bodies.set(key, body);
+    return body;
   }
 
   async #write(id: Buffer, key: string, bytes: Uint8Array): Promise<void> {
@@ -203,6 +225,7 @@ export class LambdaPeer implements ChannelPeer, AsyncDisposable {
     const path = `/2018-06-01/runtime/invocation/${id}/response`;
     return {
       body: event.body ?? '',
+      pieces: Readable.from([]),
       answer: async (body) => void (await this.ask({ method: 'POST', path }, JSON.stringify(body))),
       stream: () => this.#stream(path),
     };
@@ -280,8 +303,10 @@ export class HttpPeer implements ChannelPeer, AsyncDisposable {
 
   async take(): Promise<TakenInvocation> {
     const [request, response] = await this.takeRequest();
+    const isStreamed = request.headers['transfer-encoding'] !== undefined;
     return {
-      body: await text(request),
+      body: isStreamed ? '' : await text(request),
+      pieces: request,
       answer: async (body) => void response.end(body),
       stream: async () => {
         response.flushHeaders();

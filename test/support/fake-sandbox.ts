@@ -18,6 +18,7 @@ export class FakeSandbox implements Sandbox {
   readonly gone: Promise<DestroyReason>;
   readonly #wanted = new AbortController();
   readonly wanted = this.#wanted.signal;
+  takesStreams = false;
   destroyed: DestroyReason | undefined;
   readonly #gone = Promise.withResolvers<DestroyReason>();
 

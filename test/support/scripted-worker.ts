@@ -1,6 +1,6 @@
 import type { HostError } from '../../src/domain/errors.ts';
 import type { InvocationId, NodeId } from '../../src/domain/ids.ts';
-import type { InvocationOutcome, ResponseHead } from '../../src/domain/invocation.ts';
+import type { BodyStream, InvocationOutcome, ResponseHead } from '../../src/domain/invocation.ts';
 import type { LaneItem, LaneProducer } from '../../src/domain/lane.ts';
 import type {
   PendingReply,
@@ -17,14 +17,23 @@ export class ScriptedInvocation {
   readonly node: NodeId;
   /** From the lane or, a large one, by the direct connection. */
   readonly body: Buffer;
+  /** In its place, where it is streamed. */
+  readonly stream: BodyStream | undefined;
   readonly #listener: ReplyListener;
   grantedBytes = 0;
   cancelled = false;
 
-  constructor(item: LaneItem, node: NodeId, body: Buffer, listener: ReplyListener) {
+  constructor(
+    item: LaneItem,
+    node: NodeId,
+    body: Uint8Array | BodyStream,
+    listener: ReplyListener,
+  ) {
     this.item = item;
     this.node = node;
-    this.body = body;
+    const isWhole = body instanceof Uint8Array;
+    this.body = Buffer.from(isWhole ? body : []);
+    this.stream = isWhole ? undefined : body;
     this.#listener = listener;
   }
 
@@ -48,6 +57,8 @@ export class ScriptedInvocation {
   }
 }
 
+type ExpectedBody = Uint8Array | BodyStream | undefined;
+
 /** The lanes, the direct connections and the worker behind them, played by a test. */
 export class ScriptedWorker implements LaneProducer, ReplyReceiver {
   readonly address = 'scripted';
@@ -58,7 +69,7 @@ export class ScriptedWorker implements LaneProducer, ReplyReceiver {
   queueFailure: HostError | undefined;
   readonly #expected = new Map<
     InvocationId,
-    { body: Uint8Array | undefined; listener: ReplyListener; found?: ScriptedInvocation }
+    { body: ExpectedBody; listener: ReplyListener; found?: ScriptedInvocation }
   >();
 
   /** The newest one. */
@@ -71,10 +82,10 @@ export class ScriptedWorker implements LaneProducer, ReplyReceiver {
   expect(
     id: InvocationId,
     _node: NodeId,
-    body: Uint8Array | undefined,
+    body: ExpectedBody,
     listener: ReplyListener,
   ): PendingReply {
-    const expected: { body: Uint8Array | undefined; listener: ReplyListener } & {
+    const expected: { body: ExpectedBody; listener: ReplyListener } & {
       found?: ScriptedInvocation;
     } = { body, listener };
     this.#expected.set(id, expected);
@@ -92,7 +103,7 @@ export class ScriptedWorker implements LaneProducer, ReplyReceiver {
     if (this.queueFailure) throw this.queueFailure;
     const expected = this.#expected.get(item.id);
     if (!expected) throw new Error('enqueued before it was expected');
-    const body = Buffer.from(item.body ?? expected.body ?? []);
+    const body = item.body ?? expected.body ?? new Uint8Array(0);
     const invocation = new ScriptedInvocation(item, node, body, expected.listener);
     expected.found = invocation;
     this.invocations.push(invocation);

@@ -26,6 +26,8 @@ export interface Ask {
   readonly headers?: HeaderList;
   readonly body?: string | Uint8Array;
   readonly queue?: object;
+  /** The body follows, by `sendBody` and `endBody`. */
+  readonly isStreamed?: boolean;
 }
 
 /** What one invocation sent back. */
@@ -116,12 +118,21 @@ export class StartedBootstrap implements AsyncDisposable {
         sourceIp: '127.0.0.1',
         deadlineMs: Date.now() + 10_000,
         ...(ask.queue ? { queue: ask.queue } : {}),
+        ...(ask.isStreamed ? { body: 'stream' } : {}),
       }),
     );
     const length = Buffer.alloc(4);
     length.writeUInt32BE(head.length);
     this.#send(toSandbox.invoke, id, length, head, Buffer.from(ask.body ?? ''));
     return id;
+  }
+
+  sendBody(id: Buffer, piece: Uint8Array): void {
+    this.#send(toSandbox.body, id, piece);
+  }
+
+  endBody(id: Buffer): void {
+    this.#send(toSandbox.bodyEnd, id);
   }
 
   grant(id: Buffer, bytes: number): void {

@@ -8,6 +8,8 @@ export const toSandbox = {
   compiled: 0x03,
   grant: 0x04,
   compile: 0x05,
+  body: 0x06,
+  bodyEnd: 0x07,
 } as const;
 export const toHost = {
   hello: 0x11,
@@ -20,6 +22,7 @@ export const toHost = {
   error: 0x18,
   log: 0x19,
   compiled: 0x1a,
+  bodyGrant: 0x1b,
 } as const;
 
 export const protocolVersion = 1;
@@ -53,6 +56,14 @@ export function compileFrame(message: unknown): Buffer {
 export function invokeFrame(id: Buffer, head: unknown, body: Uint8Array): Buffer {
   const headBytes = json(head);
   return encodeFrame(toSandbox.invoke, id, uint32(headBytes.length), headBytes, body);
+}
+
+export function bodyFrame(id: Buffer, piece: Uint8Array): Buffer {
+  return encodeFrame(toSandbox.body, id, piece);
+}
+
+export function bodyEndFrame(id: Buffer): Buffer {
+  return encodeFrame(toSandbox.bodyEnd, id);
 }
 
 export function grantFrame(id: Buffer, bytes: number): Buffer {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import type { FunctionError, InvocationRequest } from '../../domain/invocation.ts';
-import { logLimitBytes, responseWindowBytes } from '../../domain/limits.ts';
+import type { BodyStream, FunctionError, InvocationRequest } from '../../domain/invocation.ts';
+import { logLimitBytes, requestWindowBytes, responseWindowBytes } from '../../domain/limits.ts';
 import type { ResponseListener } from '../../domain/sandbox.ts';
 import type {
   ChannelEvents,
@@ -10,7 +10,10 @@ import type {
   SandboxChannel,
 } from '../../domain/sandbox-channel.ts';
 import { FrameDecoder, FrameError } from '../../lib/frames.ts';
+import { WindowSender } from '../../lib/window-sender.ts';
 import {
+  bodyEndFrame,
+  bodyFrame,
   channelIdBytes,
   compiledFrame,
   grantFrame,
@@ -36,6 +39,8 @@ interface Exchange {
   readonly log: LogLines;
   headSeen: boolean;
   windowBytes: number;
+  /** The request's body, where it is streamed. */
+  body?: WindowSender;
 }
 
 /**
@@ -44,6 +49,7 @@ interface Exchange {
  */
 export class Channel implements SandboxChannel {
   readonly endsWhatIsClosed = false;
+  #takesStreams = false;
   readonly #socket: Duplex;
   readonly #events: ChannelEvents;
   readonly #exchanges = new Map<string, Exchange>();
@@ -66,6 +72,10 @@ export class Channel implements SandboxChannel {
       }
     });
     socket.on('error', () => {}); // the process's end tells; a broken pipe has nothing to add
+  }
+
+  get takesStreams(): boolean {
+    return this.#takesStreams;
   }
 
   init({ compiled, ...message }: InitMessage): void {
@@ -91,7 +101,9 @@ export class Channel implements SandboxChannel {
     };
     this.#exchanges.set(key, exchange);
     const head = { id: request.id, ...request.head, deadlineMs: request.deadlineMs };
-    this.#socket.write(invokeFrame(id, head, request.body));
+    const { stream } = request;
+    this.#socket.write(invokeFrame(id, stream ? { ...head, body: 'stream' } : head, request.body));
+    if (stream) this.#stream(id, exchange, stream);
     return {
       grant: (bytes) => {
         if (!this.#exchanges.has(key)) return;
@@ -100,6 +112,7 @@ export class Channel implements SandboxChannel {
       },
       close: () => {
         if (this.#exchanges.delete(key)) this.#givenUp.add(key);
+        exchange.body?.stop();
         log.flush();
       },
     };
@@ -116,15 +129,24 @@ export class Channel implements SandboxChannel {
     this.#socket.destroy();
   }
 
+  /** A body that fails has no end: whoever gave it closes the invocation. */
+  #stream(id: Buffer, exchange: Exchange, stream: BodyStream): void {
+    const send = (piece: Uint8Array) => void this.#socket.write(bodyFrame(id, piece));
+    const body = new WindowSender(stream, send, requestWindowBytes);
+    exchange.body = body;
+    body.run().then(
+      () => body.isStopped || this.#socket.write(bodyEndFrame(id)),
+      () => {},
+    );
+  }
+
   #receive(type: number, payload: Buffer): void {
     if (this.#state === 'closed') return;
     switch (type) {
       case toHost.hello:
         return this.#hello(payload);
       case toHost.ready:
-        this.#expect('loading', 'READY');
-        this.#state = 'ready';
-        return this.#events.onReady();
+        return this.#ready(payload);
       case toHost.initFailed:
         return this.#initFailed(payload);
       case toHost.log:
@@ -140,6 +162,13 @@ export class Channel implements SandboxChannel {
     if (protocol !== protocolVersion) throw new ProtocolViolation('another protocol version');
     this.#state = 'booted';
     this.#events.onHello();
+  }
+
+  #ready(payload: Buffer): void {
+    this.#expect('loading', 'READY');
+    this.#takesStreams = payload.length > 0 && parseObject(payload)['takesStreams'] === true;
+    this.#state = 'ready';
+    this.#events.onReady();
   }
 
   #initFailed(payload: Buffer): void {
@@ -175,6 +204,8 @@ export class Channel implements SandboxChannel {
         return this.#head(exchange, rest);
       case toHost.chunk:
         return this.#chunk(exchange, rest);
+      case toHost.bodyGrant:
+        return this.#grantBody(exchange, rest.readUInt32BE(0));
       case toHost.end:
         if (!exchange.headSeen) throw new ProtocolViolation('an end without a head');
         return this.#settle(key, exchange, undefined);
@@ -202,8 +233,17 @@ export class Channel implements SandboxChannel {
     exchange.listener.onChunk(bytes);
   }
 
+  /** What was taken can be granted again, and no more: so what waits for it to read is bounded. */
+  #grantBody({ body }: Exchange, bytes: number): void {
+    if (!body || body.windowBytes + bytes > requestWindowBytes) {
+      throw new ProtocolViolation('a grant for more than was taken');
+    }
+    body.grant(bytes);
+  }
+
   #settle(key: string, exchange: Exchange, error: FunctionError | undefined): void {
     this.#exchanges.delete(key);
+    exchange.body?.stop();
     exchange.log.flush();
     exchange.settle(error);
   }

@@ -32,6 +32,7 @@ export function compileChannel(onCompiled: (code: Buffer) => void): ChannelKind 
 
 class CompileChannel implements SandboxChannel {
   readonly endsWhatIsClosed = false;
+  readonly takesStreams = false;
   readonly #socket: Duplex;
   readonly #events: ChannelEvents;
   readonly #onCompiled: (code: Buffer) => void;

@@ -16,6 +16,7 @@ import type {
   InitMessage,
   SandboxChannel,
 } from '../../domain/sandbox-channel.ts';
+import { writeBody } from './http-body.ts';
 import { PendingInvocation } from './pending-invocation.ts';
 
 /** Where a function listens that does not set PORT itself. */
@@ -46,6 +47,7 @@ export function httpChannel(sockets: Pick<NamespaceSockets, 'connectIn'>): Chann
 class HttpChannel implements SandboxChannel {
   /** A server notices that its client has gone. */
   readonly endsWhatIsClosed = true;
+  readonly takesStreams = true;
   readonly #connect: (port: number) => Promise<Socket>;
   readonly #events: ChannelEvents;
   readonly #underWay = new Set<PendingInvocation>();
@@ -105,7 +107,7 @@ class HttpChannel implements SandboxChannel {
     }
     invocation.over.addEventListener('abort', () => socket.destroy(), { once: true });
     try {
-      const { head, body } = invocation.request;
+      const { head, body, stream } = invocation.request;
       const request = startRequest({
         createConnection: () => socket,
         method: head.trigger === 'event' ? 'POST' : head.method,
@@ -113,7 +115,8 @@ class HttpChannel implements SandboxChannel {
         headers: requestHeaders(invocation.request).flat(),
         maxHeaderSize: headerLimitBytes,
       });
-      request.end(body);
+      if (stream) void writeBody(stream, request, invocation.over);
+      else request.end(body);
       await passAnswer(await responseTo(request), invocation);
       invocation.end();
     } catch (error) {
@@ -157,9 +160,10 @@ async function passAnswer(response: IncomingMessage, invocation: PendingInvocati
 }
 
 /** As received, framed anew; with the standard's own account of who forwarded it (RFC 7239). */
-function requestHeaders({ id, head, body }: InvocationRequest): HeaderList {
+function requestHeaders({ id, head, body, stream }: InvocationRequest): HeaderList {
+  const declared = stream ? valueOf(head.headers, 'content-length') : String(body.length);
   const own: HeaderList = [
-    ['content-length', String(body.length)],
+    declared === undefined ? ['transfer-encoding', 'chunked'] : ['content-length', declared],
     ['connection', 'close'],
     ['x-hearth-invocation-id', id],
   ];

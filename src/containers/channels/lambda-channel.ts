@@ -48,6 +48,7 @@ export function lambdaChannel(sockets: Pick<NamespaceSockets, 'listenIn'>): Chan
 
 class RuntimeApi implements SandboxChannel {
   readonly endsWhatIsClosed = false;
+  readonly takesStreams = false;
   readonly #server = createServer(
     { maxHeaderSize: headerLimitBytes, keepAliveTimeout: 0, requestTimeout: 0 },
     (request, response) => this.#serve(request, response),

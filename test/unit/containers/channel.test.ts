@@ -253,6 +253,12 @@ describe('a hostile sandbox is found out when it', () => {
       },
       /granted/,
     ],
+    [
+      'grants what it was never sent',
+      (id: Buffer) => send(toHost.bodyGrant, id, Buffer.from([0, 0, 0, 1])),
+      /more than was taken/,
+    ],
+    ['grants without saying how much', (id: Buffer) => send(toHost.bodyGrant, id), /bounds/],
   ])('%s', async (_, act, what) => {
     await ready();
     const { id } = await invoked();

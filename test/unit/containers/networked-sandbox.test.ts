@@ -27,6 +27,7 @@ beforeEach(() => {
   inner = {
     id: 'one',
     memoryBytes: 1,
+    takesStreams: false,
     destroyed: undefined,
     gone: new Promise(() => {}),
     wanted: new AbortController().signal,

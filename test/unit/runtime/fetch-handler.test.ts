@@ -5,8 +5,10 @@ let bootstrap: StartedBootstrap;
 const load = async (source: string, options?: Parameters<StartedBootstrap['load']>[1]) => {
   bootstrap = new StartedBootstrap();
   const { name, payload } = await bootstrap.load(source, options);
-  expect(payload.toString()).toBe('');
-  expect(name).toBe('ready');
+  expect({ name, payload: payload.toString() }).toEqual({
+    name: 'ready',
+    payload: '{"takesStreams":true}',
+  });
 };
 afterEach(() => bootstrap[Symbol.asyncDispose]());
 

@@ -1,7 +1,12 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { HostError } from '../../../src/domain/errors.ts';
 import type { ImageProvider } from '../../../src/domain/image.ts';
-import type { InvocationOutcome, ResponseHead } from '../../../src/domain/invocation.ts';
+import type {
+  BodyStream,
+  InvocationOutcome,
+  InvocationRequest,
+  ResponseHead,
+} from '../../../src/domain/invocation.ts';
 import type { LaneItem } from '../../../src/domain/lane.ts';
 import type { LeaseResult } from '../../../src/domain/pool.ts';
 import type { ReplyStream, StartInfo } from '../../../src/domain/reply.ts';
@@ -30,7 +35,8 @@ class FakeReply implements ReplyStream {
   readonly leaving = new AbortController();
   readonly cancelled = this.leaving.signal;
   grant: (bytes: number) => void = () => {};
-  fetchBody = async () => Buffer.from('fetched');
+  body: BodyStream = pieces('fet', 'ched');
+  openBody = () => this.body;
 
   head(head: ResponseHead): void {
     this.told.push(head.status);
@@ -48,6 +54,7 @@ class FakeReply implements ReplyStream {
 
 /** A sandbox that does what the test says with each invocation. */
 class ScriptedSandbox extends FakeSandbox {
+  stream: BodyStream | undefined;
   readonly run: (listener: ResponseListener, body: string) => Partial<RunningInvocation>;
 
   constructor(run: ScriptedSandbox['run']) {
@@ -56,7 +63,8 @@ class ScriptedSandbox extends FakeSandbox {
   }
 
   override invoke(...args: unknown[]): RunningInvocation {
-    const [request, listener] = args as [{ body: Uint8Array }, ResponseListener];
+    const [request, listener] = args as [InvocationRequest, ResponseListener];
+    this.stream = request.stream;
     return {
       outcome: Promise.resolve({ kind: 'ok' }),
       grant: () => {},
@@ -95,7 +103,11 @@ function dispatch(
   lease: (signal: AbortSignal) => Promise<LeaseResult>,
   item: Partial<LaneItem> = {},
 ) {
-  const runner = new InvocationRunner({
+  return dispatchBy(makeRunner(lease), item);
+}
+
+function makeRunner(lease: (signal: AbortSignal) => Promise<LeaseResult>): InvocationRunner {
+  return new InvocationRunner({
     node: 'node-1',
     versions: new VersionCache(images),
     pool: { lease: (_version, _caller, signal) => lease(signal) },
@@ -103,6 +115,9 @@ function dispatch(
     facts,
     logger: { debug: log, info: log, warn: log, error: log },
   });
+}
+
+function dispatchBy(runner: InvocationRunner, item: Partial<LaneItem>) {
   const dispatcher = new Dispatcher({ runner, replies: { open: () => reply } });
   dispatcher.dispatch([
     {
@@ -143,13 +158,58 @@ describe('the dispatcher', () => {
     });
   });
 
-  test('fetches a body that did not travel in the lane', async () => {
+  test('hands a body that did not travel in the lane on as a stream', async () => {
+    const sandbox = new ScriptedSandbox(() => ({}));
+    sandbox.takesStreams = true;
+    await dispatch(() => lent(sandbox), { body: undefined });
+    expect(sandbox.stream).toBe(reply.body);
+  });
+
+  test('fetches it whole for a function that takes no streams', async () => {
     const sandbox = new ScriptedSandbox((listener, body) => {
       listener.onChunk(Buffer.from(body));
       return {};
     });
     await dispatch(() => lent(sandbox), { body: undefined });
     expect(reply.told).toEqual(['fetched']);
+  });
+
+  test('refuses one over the limit to a function that takes no streams', async () => {
+    const piece = Buffer.alloc(1024 * 1024);
+    reply.body = pieces(...Array<Buffer>(7).fill(piece));
+    const { result } = await dispatch(() => lent(new ScriptedSandbox(() => ({}))), {
+      body: undefined,
+    });
+    expect(result).toMatchObject({ code: 'too_large', reason: 'worker.body_too_large' });
+    expect(released).toBe(1);
+  });
+
+  test('refuses one that is declared to be over the limit before any of it is sent', async () => {
+    reply.body = pieces();
+    const head = {
+      trigger: 'http',
+      method: 'POST',
+      url: '/',
+      headers: [['content-length', String(6 * 1024 * 1024 + 1)]],
+      sourceIp: '127.0.0.1',
+    } as const;
+    const { result } = await dispatch(() => lent(new ScriptedSandbox(() => ({}))), {
+      body: undefined,
+      head,
+    });
+    expect(result).toMatchObject({ code: 'too_large' });
+  });
+
+  test('lets no sandbox wait for a body once it knows that the function takes no streams', async () => {
+    const lease = vi.fn<() => Promise<LeaseResult>>(() => lent(new ScriptedSandbox(() => ({}))));
+    const runner = makeRunner(lease);
+    await dispatchBy(runner, { body: undefined });
+    reply = new FakeReply();
+    reply.body = endless();
+    const item = { body: undefined, deadlineMs: Date.now() + 50 };
+    const { result } = await dispatchBy(runner, item);
+    expect(result).toEqual({ kind: 'timeout', phase: 'body' });
+    expect(lease).toHaveBeenCalledOnce();
   });
 
   test('passes grants on', async () => {
@@ -227,4 +287,12 @@ function rejectedBy(signal: AbortSignal): Promise<never> {
   if (signal.aborted) abort();
   signal.addEventListener('abort', abort);
   return promise;
+}
+
+async function* pieces(...list: readonly (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
+  for (const piece of list) yield Buffer.from(piece);
+}
+
+async function* endless(): AsyncGenerator<Uint8Array> {
+  yield await new Promise<never>(() => {});
 }
