@@ -164,7 +164,8 @@ function requestHeaders({ id, head, body, stream }: InvocationRequest): HeaderLi
   const declared = stream ? valueOf(head.headers, 'content-length') : String(body.length);
   const own: HeaderList = [
     declared === undefined ? ['transfer-encoding', 'chunked'] : ['content-length', declared],
-    ['connection', 'close'],
+    // A server that answers before it has read all would reset a connection that it is to close.
+    ['connection', stream ? 'keep-alive' : 'close'],
     ['x-hearth-invocation-id', id],
   ];
   if (head.trigger === 'event') {
