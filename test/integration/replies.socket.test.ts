@@ -314,7 +314,7 @@ describe('over TCP', () => {
     const body = randomBytes(300_000);
     far.expect(id, node, body, listener);
     const stream = clientWith(clusterKey).open(far.address, id);
-    expect(body.equals(await stream.fetchBody(never))).toBe(true);
+    expect(body.equals(Buffer.concat(await Array.fromAsync(stream.openBody())))).toBe(true);
     stream.head({ status: 200, headers: [] }, info);
     stream.end(ok, info);
     expect(await ended.promise).toEqual(ok);
@@ -326,7 +326,7 @@ describe('over TCP', () => {
   ])('who has %s is not heard, and gets nothing', async (_what, key) => {
     far.expect(id, node, Buffer.from('secret'), listener);
     const stream = clientWith(key).open(far.address, id);
-    await expect(stream.fetchBody(never)).rejects.toThrow();
+    await expect(Array.fromAsync(stream.openBody())).rejects.toThrow();
     expect(stream.cancelled.aborted).toBe(true);
     expect(told).toEqual([]);
   });
