@@ -97,13 +97,6 @@ export const hostConfigSchema = Type.Object(
     ...networkVariables,
     ...redisVariables,
     ...registryVariables,
-    HEARTH_QUEUES: Type.Optional(
-      Type.String({
-        pattern: '^[a-z0-9-]+=rediss?://\\S+( [a-z0-9-]+=rediss?://\\S+)*$',
-        description:
-          'Redis of applications with queues that trigger functions: name=redis://…, with spaces between.',
-      }),
-    ),
     HEARTH_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
       default: 'info',
       description: "The least level of the host's own log, on stderr.",
@@ -138,8 +131,6 @@ export interface HostConfig {
   readonly network: NetworkConfig;
   readonly redis: RedisConfig;
   readonly registries: RegistryConfig;
-  /** URLs of other Redis with queues, by the names that functions use for them. */
-  readonly queueConnections: ReadonlyMap<string, string>;
   readonly logLevel: Environment['HEARTH_LOG_LEVEL'];
   readonly hostname: string;
 }
@@ -219,15 +210,9 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     network,
     redis,
     registries,
-    queueConnections: namedUrls(environment.HEARTH_QUEUES),
     logLevel: environment.HEARTH_LOG_LEVEL,
     hostname: hostname(),
   };
-}
-
-function namedUrls(text: string | undefined): ReadonlyMap<string, string> {
-  const pairs = text?.split(' ') ?? [];
-  return new Map(pairs.map((pair) => [pair.split('=', 1)[0] ?? '', pair.replace(/^[^=]+=/, '')]));
 }
 
 function clusterListenOf({ HEARTH_CLUSTER_LISTEN }: Environment): string | undefined {

@@ -94,7 +94,6 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     ...(config.cpu === undefined ? {} : { HEARTH_CPU: String(config.cpu) }),
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.volumeDir === undefined ? {} : { HEARTH_VOLUME_DIR: config.volumeDir }),
-    ...queuesOf(config),
     ...(config.tls === undefined
       ? {}
       : { HEARTH_TLS_CERT: config.tls.certFile, HEARTH_TLS_KEY: config.tls.keyFile }),
@@ -104,12 +103,6 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     ...config.openTelemetry,
     ...(config.memoryBytes === undefined ? {} : { HEARTH_MEMORY: String(config.memoryBytes) }),
   };
-}
-
-function queuesOf({ queueConnections }: HostConfig): Record<string, string> {
-  if (queueConnections.size === 0) return {};
-  const pairs = [...queueConnections].map(([name, url]) => `${name}=${url}`);
-  return { HEARTH_QUEUES: pairs.join(' ') };
 }
 
 function listenOf({ listen: { host, port } }: HostConfig): string {

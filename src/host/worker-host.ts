@@ -91,7 +91,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const facts = new FactBus();
   facts.subscribe(logFacts(logger));
   const { tracing, recorder } = tracesOf('hearth-worker', config, facts, logger);
-  const { durable, fast } = redisOf(config, logger);
+  const { durable, fast, queues } = redisOf(config, logger);
   const layout = readCgroupLayout();
   hideUnifiedHierarchy(layout);
   const cgroupsPath = `/hearth/${node.id}`;
@@ -200,7 +200,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
       sign: signWebhook,
       isBlocked: (address) => isBlocked(address, config.network),
     }),
-    queues: new QueueSender({ redis: durable.redis, connections: config.queueConnections }),
+    queues: new QueueSender({ redis: durable.redis, connections: queues }),
   });
   const eventQueues = createEventQueueWorker({
     ...durable,
@@ -215,7 +215,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     functions,
     tracing,
     runner: attempts,
-    connections: config.queueConnections,
+    connections: queues,
   });
   const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
   const announcement = new NodeAnnouncement({ ...fast, node });

@@ -1,23 +1,15 @@
 import type { RedisOptions } from 'ioredis';
 
-export interface RedisUrl {
-  readonly url: string;
-}
-
 /** Where queues of applications are. */
 export interface NamedRedis {
   /** The host's own Redis, where applications may have queues too. */
   readonly redis: RedisOptions;
-  /** URLs of others, by the names that the operator gave them. */
-  readonly connections: ReadonlyMap<string, string>;
+  /** Others, by the names that the operator gave them. */
+  readonly connections: ReadonlyMap<string, RedisOptions>;
 }
 
 /** The host's own where no name is given; undefined for a name that nobody gave. */
-export function redisNamed(
+export const redisNamed = (
   name: string | undefined,
   { redis, connections }: NamedRedis,
-): RedisOptions | RedisUrl | undefined {
-  if (name === undefined) return redis;
-  const url = connections.get(name);
-  return url === undefined ? undefined : { url };
-}
+): RedisOptions | undefined => (name === undefined ? redis : connections.get(name));

@@ -10,7 +10,6 @@ import { failureOf } from './attempt-failure-policy.ts';
 import { Batcher } from './batcher.ts';
 import { lockMs } from './event-queue-connection.ts';
 import { reconnectDelayMs } from './lane.ts';
-import type { RedisUrl } from './named-redis.ts';
 import { jobResults, queueEvent, type JobResult, type QueueJob } from './queue-event-policy.ts';
 
 /** A job waits so long for others to share its invocation. */
@@ -27,7 +26,7 @@ const closeLimitMs = 2_000;
 export interface QueueTriggerWorkerOptions {
   readonly functionName: string;
   readonly trigger: QueueTrigger;
-  readonly redis: RedisOptions | RedisUrl;
+  readonly redis: RedisOptions;
   readonly runner: Pick<AttemptRunner, 'run'>;
   readonly tracing: Pick<Tracing, 'beginAttempt'>;
   readonly logger: Logger;

@@ -23,13 +23,17 @@ export interface RunningRedis {
  * command to the disk before it answers, and has all of them after a restart.
  */
 export async function startRedis(
-  options: { readonly durable?: boolean } = {},
+  options: {
+    readonly durable?: boolean;
+    /** More of its settings, as for its command line. */
+    readonly settings?: readonly string[];
+  } = {},
 ): Promise<RunningRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'hearth-redis-'));
   const socketPath = join(folder, 'redis.sock');
   const disk = options.durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : [];
   const at = ['--port', '0', '--unixsocket', socketPath, '--dir', folder];
-  const settings = [...at, '--save', '', ...disk];
+  const settings = [...at, '--save', '', ...disk, ...(options.settings ?? [])];
   let server: ChildProcess | undefined;
   const kill = async () => {
     if (server?.exitCode === null && server.signalCode === null) {

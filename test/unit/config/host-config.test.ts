@@ -62,6 +62,26 @@ describe('the configuration of the host', () => {
     expect(() => loadHostConfig({ [name]: text })).toThrow(`${name}: must be like`);
   });
 
+  test('reaches Redis by TLS with the files that are named, those of applications too', () => {
+    const files = { HEARTH_REDIS_CERT: '/etc/hearth.crt', HEARTH_REDIS_KEY: '/etc/hearth.key' };
+    const variables = { HEARTH_QUEUES: 'shop=rediss://one:6380 old=redis://two', ...files };
+    const { redis } = loadHostConfig({ HEARTH_REDIS_CA: '/etc/ca.pem', ...variables });
+    const tls = {
+      caFile: '/etc/ca.pem',
+      certFile: '/etc/hearth.crt',
+      keyFile: '/etc/hearth.key',
+    };
+    expect(redis.queues).toEqual(
+      new Map([
+        ['shop', { host: 'one', port: 6380, db: 0, tls }],
+        ['old', { host: 'two', port: 6379, db: 0 }],
+      ]),
+    );
+    expect(redis.variables).toMatchObject(variables);
+    const half = () => loadHostConfig({ HEARTH_REDIS_KEY: '/etc/hearth.key' });
+    expect(half).toThrow('HEARTH_REDIS_CERT and HEARTH_REDIS_KEY: set both or neither');
+  });
+
   test('takes Redis at a path or a URL, with what the URL says', () => {
     const { redis } = loadHostConfig({
       HEARTH_REDIS_DURABLE: 'rediss://me:p%40ss@redis.example.com/2',
