@@ -92,7 +92,7 @@ export class ContainerMaker {
       mounts.push(secretFolder.mount);
       mountPoints.push(secretFolder.mount.destination);
     }
-    const root = stack.use(await roots.lease(image, mountPoints));
+    const root = stack.use(roots.lease(image, mountPoints));
     const taskFolder = order.hasTaskFolder
       ? stack.use(new TaskFolder(join(tasksDir, id)))
       : undefined;

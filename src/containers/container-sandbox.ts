@@ -115,7 +115,9 @@ export class ContainerSandbox implements Sandbox {
    * @throws HostError `internal` when the container did not start.
    */
   async boot(signal: AbortSignal): Promise<InvocationOutcome | undefined> {
-    return await this.#reached(this.#hello.promise, signal);
+    const failure = await this.#reached(this.#hello.promise, signal);
+    if (!failure) this.#watch(); // now, so that it need not be done while a function starts
+    return failure;
   }
 
   /** Makes a stem the sandbox of one version: takes over the root, which has its code. */
@@ -164,9 +166,16 @@ export class ContainerSandbox implements Sandbox {
     });
     const failure = await this.#reached(loaded, signal);
     this.#isReady = failure === undefined;
-    const { container, scratch } = this.#parts;
-    if (!failure && !this.#ended) this.#tidiness = Tidiness.of(container, scratch);
+    if (!failure) this.#watch();
     return { failure, initMs: performance.now() - booted, bootMs: booted - startedMs };
+  }
+
+  /** What runs by now belongs to the sandbox: what comes later is an invocation's. */
+  #watch(): void {
+    if (this.#ended) return;
+    const { container, scratch } = this.#parts;
+    if (this.#tidiness) this.#tidiness.adopt();
+    else this.#tidiness = Tidiness.of(container, scratch);
   }
 
   invoke(request: InvocationRequest, listener: ResponseListener): RunningInvocation {

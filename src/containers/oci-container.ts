@@ -93,7 +93,7 @@ export class OciContainer implements Container {
 
   update(limits: ContainerLimits): void {
     this.#life.checkAlive('update');
-    this.#parts.cgroup.setLimits(limits);
+    this.#parts.cgroup.setLimits(changes(this.#limits, limits));
     this.#limits = limits;
   }
 
@@ -155,6 +155,16 @@ export class OciContainer implements Container {
     this.#life.move('end');
     this.#ended.resolve(this.#end);
   }
+}
+
+/** A stem mostly has the limits of its function already, and each costs 30 µs. */
+function changes(before: ContainerLimits, after: ContainerLimits): Partial<ContainerLimits> {
+  const { memoryBytes, cpu, pids } = after;
+  return {
+    ...(memoryBytes === before.memoryBytes ? {} : { memoryBytes }),
+    ...(cpu === before.cpu ? {} : { cpu }),
+    ...(pids === before.pids ? {} : { pids }),
+  };
 }
 
 /** A runtime that was killed while it started may have left a mount of its own binary in it. */

@@ -65,7 +65,7 @@ export class ContainerSandboxFactory implements SandboxFactory {
     const started = performance.now();
     const stem = this.#takeStem(version);
     const sandbox = stem ?? (await this.#fromNothing(version, signal));
-    if (stem) await this.#specialise(stem, version);
+    if (stem) this.#specialise(stem, version);
     const specialisedMs = performance.now() - started;
     const network = await connected(sandbox, version);
     const compiled = this.#options.compiledCode.find(version);
@@ -129,15 +129,11 @@ export class ContainerSandboxFactory implements SandboxFactory {
   }
 
   /** From here on it is this version's alone: its limits, and its code at /var/task. */
-  async #specialise(
-    stem: ContainerSandbox,
-    { spec, image, secretFiles = {} }: BoundVersion,
-  ): Promise<void> {
+  #specialise(stem: ContainerSandbox, { spec, image, secretFiles = {} }: BoundVersion): void {
     try {
-      const root = await this.#options.roots.lease(image);
-      stem.specialise(root, spec, secretFiles);
+      stem.specialise(this.#options.roots.lease(image), spec, secretFiles);
     } catch (error) {
-      await stem.destroy('init_failed');
+      void stem.destroy('init_failed');
       throw error;
     }
   }

@@ -29,9 +29,9 @@ export function scratchPaths(mounts: ContainerOrder['mounts']): readonly string[
  */
 export class Tidiness implements AsyncDisposable {
   readonly #container: Looked;
-  readonly #processes: ProcessWatch;
+  #processes: ProcessWatch;
   readonly #volumes: readonly ScratchVolume[];
-  readonly #inside: readonly number[];
+  #inside: readonly number[];
   #tidying: Promise<boolean> = Promise.resolve(true);
   #isOver = false;
 
@@ -48,13 +48,10 @@ export class Tidiness implements AsyncDisposable {
     }
   }
 
-  /** Takes every process that is there now for one that belongs there: the handler has loaded. */
+  /** Takes every process that is there now for one that belongs there. */
   constructor(container: Looked, scratch: readonly string[]) {
     this.#container = container;
-    const ours = readlinkSync('/proc/self/ns/mnt');
-    this.#inside = container // without the OCI runtime's own, which is in the cgroup only
-      .inspect()
-      .processIds.filter((id) => readlinkSync(`/proc/${id}/ns/mnt`) !== ours);
+    this.#inside = processesInside(container);
     const [first] = this.#inside;
     if (first === undefined) throw new TypeError('nothing runs in the container');
     using undo = new DisposableStack();
@@ -64,6 +61,18 @@ export class Tidiness implements AsyncDisposable {
       return volume ? [undo.use(volume)] : [];
     });
     undo.move();
+  }
+
+  /**
+   * The handler has loaded: takes what it has started meanwhile for its own. Costs some 4 µs where it
+   * has started nothing; looking anew costs a hundred times as much.
+   */
+  adopt(): void {
+    if (!this.#hasStrays()) return;
+    const processes = this.#container.watchProcesses();
+    this.#processes[Symbol.dispose]();
+    this.#processes = processes;
+    this.#inside = processesInside(this.#container);
   }
 
   /** Costs some 6 µs where it is. */
@@ -118,6 +127,24 @@ export class Tidiness implements AsyncDisposable {
       await delay(pollIntervalMs);
     }
     return !this.#isOver;
+  }
+}
+
+/** Without the OCI runtime's own, which is in the cgroup only. */
+function processesInside(container: Pick<Container, 'inspect'>): readonly number[] {
+  const ours = mountNamespace('self');
+  return container.inspect().processIds.filter((id) => {
+    const theirs = mountNamespace(id);
+    return theirs !== undefined && theirs !== ours;
+  });
+}
+
+/** Undefined when the process has just ended. */
+function mountNamespace(processId: number | 'self'): string | undefined {
+  try {
+    return readlinkSync(`/proc/${processId}/ns/mnt`);
+  } catch {
+    return undefined;
   }
 }
 

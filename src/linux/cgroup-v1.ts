@@ -29,13 +29,13 @@ export class CgroupV1 implements Cgroup {
     this.tasksFile = join(dirs.pids, 'pids.current');
   }
 
-  setLimits({ memoryBytes, cpu, pids }: ContainerLimits): void {
-    const { memory } = this.#dirs;
-    this.#setMemory(memoryBytes);
-    writeControl(memory, 'memory.swappiness', 0);
-    writeControl(this.#dirs.cpu, 'cpu.cfs_period_us', cpuPeriodUsec);
-    writeControl(this.#dirs.cpu, 'cpu.cfs_quota_us', Math.round(cpu * cpuPeriodUsec));
-    writeControl(this.#dirs.pids, 'pids.max', pids);
+  setLimits({ memoryBytes, cpu, pids }: Partial<ContainerLimits>): void {
+    if (memoryBytes !== undefined) this.#setMemory(memoryBytes);
+    if (cpu !== undefined) {
+      writeControl(this.#dirs.cpu, 'cpu.cfs_period_us', cpuPeriodUsec);
+      writeControl(this.#dirs.cpu, 'cpu.cfs_quota_us', Math.round(cpu * cpuPeriodUsec));
+    }
+    if (pids !== undefined) writeControl(this.#dirs.pids, 'pids.max', pids);
   }
 
   freeze(): void {
@@ -89,5 +89,6 @@ export class CgroupV1 implements Cgroup {
     );
     const isRaised = bytes > readNumber(memory, 'memory.limit_in_bytes');
     for (const file of isRaised ? files.toReversed() : files) writeControl(memory, file, bytes);
+    writeControl(memory, 'memory.swappiness', 0);
   }
 }

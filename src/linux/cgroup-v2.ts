@@ -24,14 +24,13 @@ export class CgroupV2 implements Cgroup {
     this.tasksFile = join(dir, 'pids.current');
   }
 
-  setLimits({ memoryBytes, cpu, pids }: ContainerLimits): void {
-    writeControl(this.#dir, 'memory.max', memoryBytes);
-    if (existsSync(join(this.#dir, 'memory.swap.max'))) {
-      writeControl(this.#dir, 'memory.swap.max', 0);
+  setLimits({ memoryBytes, cpu, pids }: Partial<ContainerLimits>): void {
+    if (memoryBytes !== undefined) this.#setMemory(memoryBytes);
+    if (cpu !== undefined) {
+      const quota = Math.round(cpu * cpuPeriodUsec);
+      writeControl(this.#dir, 'cpu.max', `${quota} ${cpuPeriodUsec}`);
     }
-    writeControl(this.#dir, 'memory.oom.group', 1);
-    writeControl(this.#dir, 'cpu.max', `${Math.round(cpu * cpuPeriodUsec)} ${cpuPeriodUsec}`);
-    writeControl(this.#dir, 'pids.max', pids);
+    if (pids !== undefined) writeControl(this.#dir, 'pids.max', pids);
   }
 
   freeze(): void {
@@ -77,5 +76,13 @@ export class CgroupV2 implements Cgroup {
 
   async remove(): Promise<void> {
     await removeCgroup(this.#dir);
+  }
+
+  #setMemory(bytes: number): void {
+    writeControl(this.#dir, 'memory.max', bytes);
+    if (existsSync(join(this.#dir, 'memory.swap.max'))) {
+      writeControl(this.#dir, 'memory.swap.max', 0);
+    }
+    writeControl(this.#dir, 'memory.oom.group', 1);
   }
 }

@@ -13,7 +13,8 @@ export interface Cgroup {
   readonly procsFiles: readonly string[];
   /** Says how many tasks it has: processes and threads. */
   readonly tasksFile: string;
-  setLimits(limits: ContainerLimits): void;
+  /** Leaves alone those that are not given. */
+  setLimits(limits: Partial<ContainerLimits>): void;
   /** Soon after the call nothing in it runs any more; the kernel stops each process by itself. */
   freeze(): void;
   isFrozen(): boolean;

@@ -36,7 +36,8 @@ export class CgroupWatch implements ProcessWatch {
     this.#tasks = openSync(tasksFile, 'r');
     undo.defer(() => closeSync(this.#tasks));
     for (const id of this.#ids()) {
-      const fd = openSync(`/proc/${id}/task`, 'r');
+      const fd = openTaskFolder(id);
+      if (fd === undefined) continue;
       undo.defer(() => closeSync(fd));
       this.#threads.set(id, fd);
     }
@@ -60,6 +61,16 @@ export class CgroupWatch implements ProcessWatch {
 
   #ids(): readonly number[] {
     return readFileSync(this.#procsFile, 'latin1').split('\n').filter(Boolean).map(Number);
+  }
+}
+
+/** Undefined when the process has just ended. */
+function openTaskFolder(id: number): number | undefined {
+  try {
+    return openSync(`/proc/${id}/task`, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

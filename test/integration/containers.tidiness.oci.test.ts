@@ -70,6 +70,18 @@ function tests(runtime: string): void {
     expect(tidiness.isTidy).toBe(true);
   });
 
+  test('a process that was adopted stays, and one that comes later is killed', async () => {
+    await shell.run('sleep 600 > /dev/null &');
+    expect(tidiness.isTidy).toBe(false);
+    tidiness.adopt();
+    expect(tidiness.isTidy).toBe(true);
+    await shell.run('sleep 600 > /dev/null &');
+    expect(await tidiness.tidy()).toBe(true);
+    container.resume();
+    const running = await shell.run('cat /proc/[0-9]*/comm');
+    expect(running.filter((name) => name === 'sleep')).toHaveLength(1);
+  });
+
   test('a process that holds a file is killed, then the file is gone', async () => {
     await shell.run('sleep 600 5> /tmp/held > /dev/null &');
     expect(await tidiness.tidy()).toBe(true);

@@ -30,7 +30,7 @@ export function killedAfter(step: KillingStep): Decorations {
     }),
     network: (real) => ({ lease: async () => after('network namespace', await real.lease()) }),
     roots: (real) => ({
-      lease: async (...order) => after('root mount', await real.lease(...order)),
+      lease: (...order) => after('root mount', real.lease(...order)),
     }),
     cgroups: (real) =>
       new Proxy(real, {

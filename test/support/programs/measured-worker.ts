@@ -78,7 +78,7 @@ async function crunRun(): Promise<number> {
   const id = randomUUID();
   const bundleDir = join(dir, id);
   await mkdir(bundleDir, { mode: 0o711 });
-  await using root = await core.roots.lease(base);
+  using root = core.roots.lease(base);
   using ids = new IdRanges().lease();
   const spec = ociSpec({
     rootDir: root.path,

@@ -59,7 +59,7 @@ beforeEach(async () => {
     network: { lease: async () => ({ path, ...connection, ...nothing }) },
     volumes: { lend: async () => noVolumes() },
     scratchDisks: { make: () => Promise.reject(new Error('not asked for')) },
-    roots: { lease: async () => ({ path, ...nothing }) },
+    roots: { lease: () => ({ path, [Symbol.dispose]: () => {} }) },
     tasksDir: dir,
     secretsDir: dir,
     logs: { append: () => {} },
