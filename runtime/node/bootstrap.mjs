@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Channel } from './channel.mjs';
 import { json, toHost } from './frames.mjs';
 import { awslambda } from './lambda-stream.mjs';
@@ -11,6 +12,9 @@ const uncaughtExitCode = 129;
 
 /** Who has not been told what to load by then is a stem, and has the time to warm up. */
 const stemAgeMs = 20;
+
+/** Nor is it likely to be told soon, so that there is time to clear up. */
+const idleAgeMs = 1000;
 
 const channel = Channel.toHost((type, payload) => session.receive(type, payload));
 const session = new Session(channel);
@@ -31,6 +35,9 @@ setTimeout(() => {
 async function warmUpMeanwhile() {
   const { warmUp } = await import('./warm-up/warm-up.mjs');
   await warmUp(() => !session.isBound);
+  await delay(idleAgeMs);
+  const { releaseMemory } = await import('./warm-up/release-memory.mjs');
+  if (!session.isBound) releaseMemory();
 }
 
 /**
