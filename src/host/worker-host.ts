@@ -191,8 +191,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logger,
   });
   const dispatcher = new Dispatcher({ runner, replies });
-  const onDeployed = compiledCode.want.bind(compiledCode);
-  const standby = standbyOf({ node, functions, fast, versions, stems, pool, onDeployed, logger });
+  const standby = standbyOf({ node, functions, fast, versions, stems, pool, logger });
   const attempts = new AddressedAttempts({
     functions: new Attempts({ functions, runner }),
     webhooks: new WebhookSender({
@@ -226,7 +225,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     answerers: {
       sandboxes: ({ idPrefix }: SandboxQuestion) => ({ sandboxes: maker.list(idPrefix) }),
       preparation: async ({ digest }: PreparationQuestion) => {
-        await versions.prepare(digest);
+        compiledCode.want(await versions.prepare(digest));
         return {};
       },
       collection: (question: CollectionQuestion) => garbage.collect(question),

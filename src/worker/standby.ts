@@ -4,11 +4,9 @@ import {
   type FunctionRecord,
   type FunctionStore,
 } from '../domain/function.ts';
-import type { Digest } from '../domain/ids.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Reservation, SandboxReserver, StemKeeper } from '../domain/pool.ts';
 import type { Service } from '../domain/service.ts';
-import type { PreparedVersion } from '../domain/version.ts';
 import { Repeating } from '../lib/repeating.ts';
 import type { VersionCache } from './version-cache.ts';
 
@@ -19,8 +17,6 @@ export interface StandbyOptions {
   readonly isOurs: (functionName: string) => boolean;
   readonly stems: StemKeeper;
   readonly pool: SandboxReserver;
-  /** A version has been deployed that this node is likely to be asked for. */
-  readonly onDeployed: (version: PreparedVersion) => void;
   readonly logger: Logger;
 }
 
@@ -29,18 +25,13 @@ const lookIntervalMs = 5000;
 
 /**
  * Keeps ready what deployed functions ask for: stems of their runtimes, and `scaling.min` sandboxes;
- * prepares what has just been deployed, before its first call; and tells the pool which versions are
- * served, so that others do not linger.
+ * and tells the pool which versions are served, so that others do not linger.
  */
 export class Standby implements Service {
   readonly name = 'standby';
   readonly #options: StandbyOptions;
   readonly #looking = new Repeating(lookIntervalMs, () => this.#look());
   #current: Promise<void> = Promise.resolve();
-  /** Live at the last look; undefined before the first. */
-  #live: ReadonlySet<Digest> | undefined;
-  /** One version after another, beside the looks: an image may be long on its way. */
-  #preparing: Promise<void> = Promise.resolve();
   #isQueued = false;
   #isStopped = false;
 
@@ -80,24 +71,6 @@ export class Standby implements Service {
       async (record) => [record.name, await this.#reservation(record)] as const,
     );
     pool.reserve(new Map(await Promise.all(reservations)));
-    this.#prepareDeployed(records);
-  }
-
-  /** Not what was there when this node started: that may be thousands, and is prepared when called. */
-  #prepareDeployed(records: readonly FunctionRecord[]): void {
-    const { versions, isOurs, onDeployed, logger } = this.#options;
-    const before = this.#live;
-    this.#live = new Set(records.map(({ live }) => live));
-    if (!before) return;
-    for (const { name, live } of records) {
-      if (before.has(live) || !isOurs(name)) continue;
-      this.#preparing = this.#preparing.then(async () => {
-        if (this.#isStopped) return;
-        await versions.prepare(live).then(onDeployed, (error: unknown) => {
-          logger.debug({ error, functionName: name }, 'What was deployed could not be prepared.');
-        });
-      });
-    }
   }
 
   async #reservation(record: FunctionRecord): Promise<Reservation> {

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { FunctionRecord } from '../../../src/domain/function.ts';
-import type { Digest } from '../../../src/domain/ids.ts';
 import type { Reservation } from '../../../src/domain/pool.ts';
 import { Standby } from '../../../src/worker/standby.ts';
 import { fakeVersion } from '../../support/fake-sandbox.ts';
@@ -12,25 +11,22 @@ const scaling = { min: 2, max: 5 };
 let functions: MemoryRecordStore<FunctionRecord>;
 let used: readonly string[];
 let reserved: ReadonlyMap<string, Reservation>;
-let deployed: string[];
 let isOurs: boolean;
-let prepare: (digest: Digest) => Promise<ReturnType<typeof fakeVersion>>;
+let prepare: (digest: string) => Promise<ReturnType<typeof fakeVersion>>;
 let standby: Standby;
 
 beforeEach(async () => {
   functions = new MemoryRecordStore<FunctionRecord>();
   used = [];
   reserved = new Map();
-  deployed = [];
   isOurs = true;
-  prepare = async (digest) => ({ ...fakeVersion(), digest });
+  prepare = async () => fakeVersion();
   standby = new Standby({
     functions,
     versions: { prepare: (digest) => prepare(digest) },
     isOurs: () => isOurs,
     stems: { use: (runtimes) => void (used = [...runtimes]) },
     pool: { reserve: (reservations) => void (reserved = reservations) },
-    onDeployed: ({ digest }) => deployed.push(digest),
     logger: silentLogger,
   });
   await standby.start();
@@ -76,33 +72,5 @@ describe('what is kept ready', () => {
     await functions.put(first);
     await functions.put(recordOf(specOf('one'), 2, digestOf('b')));
     await vi.waitFor(() => expect(reserved.get('one')?.served).toEqual(new Set([digestOf('b')])));
-  });
-});
-
-describe('what has just been deployed', () => {
-  test('is prepared once, before anyone calls it', async () => {
-    const first = recordOf(specOf('one'));
-    await functions.put(first);
-    await vi.waitFor(() => expect(deployed).toEqual([first.live]));
-    await functions.put(recordOf(specOf('one'), 2, digestOf('b')));
-    await vi.waitFor(() => expect(deployed).toEqual([first.live, digestOf('b')]));
-  });
-
-  test('is left to the node that will be asked for it', async () => {
-    isOurs = false;
-    await functions.put(recordOf(specOf('one')));
-    await vi.waitFor(() => expect(reserved.has('one')).toBe(true));
-    isOurs = true;
-    await functions.put(recordOf(specOf('two'), 1, digestOf('b')));
-    await vi.waitFor(() => expect(deployed).toEqual([digestOf('b')]));
-  });
-
-  test('holds nothing up where it cannot be had', async () => {
-    prepare = () => Promise.reject(new Error('no such image'));
-    await functions.put(recordOf(specOf('one')));
-    await vi.waitFor(() => expect(reserved.has('one')).toBe(true));
-    prepare = async (digest) => ({ ...fakeVersion(), digest });
-    await functions.put(recordOf(specOf('two'), 1, digestOf('b')));
-    await vi.waitFor(() => expect(deployed).toEqual([digestOf('b')]));
   });
 });
