@@ -9,6 +9,7 @@ import { makeImageArchive } from '../support/image-archives.ts';
 import { makeSignature, signatureTag } from '../support/cosign-signature.ts';
 import { startDebianRegistry, type DebianRegistry } from '../support/debian-registry.ts';
 import { manifestDigest } from '../support/oci-layout.ts';
+import { packageOf } from '../support/package-of.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 const own = (name: string) => fileURLToPath(new URL(`images/${name}`, import.meta.url));
@@ -242,6 +243,25 @@ describe('a deploy', () => {
     expect(await deploy('outside', name)).toMatchObject({ exitCode: 0, stderr: '' });
     expect((await host.fetch('/fn/outside/')).status).toBe(200);
     expect(JSON.parse((await deploy('outside', name)).stdout)).toMatchObject({ changed: false });
+  });
+
+  test('tells how far the pull is, and which nodes are ready', async () => {
+    pushTo('team/told:1');
+    const image = `${registry.host}/team/told:1`;
+    const config = JSON.stringify({ name: 'told', runtime: 'image', image });
+    const answer = await host.fetchWithKey('/v1/functions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-tar', accept: 'application/x-ndjson' },
+      body: new Uint8Array(await packageOf({ 'hearth.json': config })),
+    });
+    const lines = (await answer.text()).trim().split('\n');
+    const told = lines.map((line) => JSON.parse(line) as object);
+    const blob = { digest: expect.stringMatching('sha256:') as string };
+    expect(told).toContainEqual({ progress: { blob: expect.objectContaining(blob) as object } });
+    expect(told.slice(-2)).toMatchObject([
+      { progress: { nodes: { settled: 1, all: 1 } } },
+      { deployed: { name: 'told', changed: true, unreadyNodes: [] } },
+    ]);
   });
 
   test('refuses an image without the signature that the operator asks for, until it has it', async () => {
