@@ -1,6 +1,8 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Type, type Static } from 'typebox';
+import { runtimes, type Runtime } from '../domain/function.ts';
+import { parseImageReference } from '../domain/image-reference.ts';
 import { givenVariables } from './given-variables.ts';
 import { jsonObject } from './json-object.ts';
 
@@ -30,6 +32,11 @@ export const registryVariables = {
     description:
       'Registries that are asked before others, in order: {"docker.io": ["mirror.example.com/hub"]}.',
   }),
+  HEARTH_BASE_IMAGES: Type.String({
+    default: '{}',
+    description:
+      'Images that runtimes are taken from instead of this machine\'s programs: {"node24": "docker.io/library/node:24-slim"}.',
+  }),
   HEARTH_IMAGE_KEYS: Type.String({
     default: '{}',
     description:
@@ -48,6 +55,8 @@ export interface RegistryConfig {
   readonly repository: string | undefined;
   /** By the registry that they stand for: `host[:port]`, with a prefix of repositories behind it. */
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  /** Images that base images are made on, by their runtimes. */
+  readonly baseReferences: Readonly<Partial<Record<Runtime, string>>>;
   /** The first pattern that fits an image's name says which public keys, files in PEM, may have signed it. */
   readonly signatureRules: readonly SignatureRuleConfig[];
   /** As they were given, for a process of the same host. */
@@ -72,6 +81,10 @@ export function readRegistrySettings(
   }
   const keys = lists(environment.HEARTH_IMAGE_KEYS, (text) => text.startsWith('/'));
   if (!keys) problems.push('HEARTH_IMAGE_KEYS: must be like {"team/*": ["/path/of/key.pub"]}');
+  const bases = jsonObject<string>(environment.HEARTH_BASE_IMAGES, isBaseImage);
+  if (!bases) {
+    problems.push('HEARTH_BASE_IMAGES: must be like {"node24": "registry.example.com/node:24"}');
+  }
   return {
     credentialsFile: resolve(
       environment.HEARTH_REGISTRY_AUTH ?? join(homedir(), '.docker', 'config.json'),
@@ -79,12 +92,23 @@ export function readRegistrySettings(
     plainHosts: environment.HEARTH_PLAIN_REGISTRIES.split(',').filter((host) => host !== ''),
     repository: environment.HEARTH_REGISTRY,
     mirrors: mirrors ?? {},
+    baseReferences: bases ?? {},
     signatureRules: Object.entries(keys ?? {}).map(([pattern, keyFiles]) => ({
       pattern,
       keyFiles,
     })),
     variables: givenVariables(environment, registryVariables),
   };
+}
+
+function isBaseImage([runtime, reference]: readonly [string, unknown]): boolean {
+  if (!runtimes.includes(runtime as Runtime) || typeof reference !== 'string') return false;
+  try {
+    parseImageReference(reference);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Lists of texts by a name; undefined when it is not that. */

@@ -14,6 +14,7 @@ export function imagesOf(
     dir: dataPaths(dataDir).images,
     runtimeDir: fileURLToPath(new URL('../../runtime', import.meta.url)),
     programs: machinePrograms(process.arch),
+    baseReferences: registries.baseReferences,
     registries: { ...registries, gateway: key === undefined ? undefined : { url, key } },
   });
 }

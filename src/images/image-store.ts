@@ -17,17 +17,10 @@ export class ImageStore implements ImageProvider {
   }
 
   async prepare(digest: Digest, signal: AbortSignal): Promise<PreparedImage> {
-    const { manifest, config } = await readImage(this.#blobs, digest);
-    const diffIds = config.rootfs.diff_ids;
-    const unpacked: string[] = [];
-    for (const [i, layer] of manifest.layers.entries()) {
-      signal.throwIfAborted();
-      const diffId = diffIds[i];
-      if (diffId) unpacked.push(await this.#layers.unpacked(layer, diffId));
-    }
-    const layerDirs = topmostFirst(unpacked);
+    const image = await readImage(this.#blobs, digest);
+    const layerDirs = await this.#layers.unpackedAll(image, signal);
     await lintRoot(digest, layerDirs);
-    const { Env, Entrypoint, Cmd, User, WorkingDir, Labels } = config.config ?? {};
+    const { Env, Entrypoint, Cmd, User, WorkingDir, Labels } = image.config.config ?? {};
     return {
       digest,
       layerDirs,
@@ -39,14 +32,6 @@ export class ImageStore implements ImageProvider {
       labels: Labels ?? {},
     };
   }
-}
-
-/**
- * Folders of layers, from the lowest up, in the order in which overlayfs takes them. It takes none
- * twice; nor need it, as all of a layer is there where it lies highest.
- */
-export function topmostFirst(layers: readonly string[]): readonly string[] {
-  return [...new Set(layers.toReversed())];
 }
 
 /** Builders write null for a list that is empty, and hostile ones what they like. */

@@ -96,7 +96,6 @@ export interface Registry {
 export function createImages(options: ImagesOptions): Images {
   const blobs = new BlobStore(options.dir);
   const index = new ImageIndex(options.dir);
-  const baseImages = new RecipeImageBuilder(blobs, index, options);
   const { credentialsFile, plainHosts, mirrors = {}, signatureRules = [] } = options.registries;
   const { repository, gateway } = options.registries;
   const access = { credentials: dockerCredentials(credentialsFile), plainHosts };
@@ -124,6 +123,12 @@ export function createImages(options: ImagesOptions): Images {
   const garbage = new GarbageCollector(stores);
   const signatures = new SignatureChecks({ verifier, client, repositories, blobs });
   const catalog = new StoredCatalog({ blobs, index, repositories, remote, signatures });
+  const resolver = new ImageSources({
+    blobs,
+    catalog,
+    admitUnnamed: (digest) => verifier.check(digest, digest),
+  });
+  const baseImages = new RecipeImageBuilder({ ...options, blobs, index, layers, resolver });
   const node = new OriginImages({ blobs, index, remote, provider, bases: baseImages, origin });
 
   return {
@@ -140,11 +145,7 @@ export function createImages(options: ImagesOptions): Images {
     packages: new LayeredPackageBuilder({
       blobs,
       bases: baseImages,
-      resolver: new ImageSources({
-        blobs,
-        catalog,
-        admitUnnamed: (digest) => verifier.check(digest, digest),
-      }),
+      resolver,
       init: options.programs.init,
     }),
     archives: new ArchiveImporter(blobs, imageLimitBytes),

@@ -7,7 +7,7 @@ import { SingleFlight } from '../lib/single-flight.ts';
 import type { BlobStore } from './blob-store.ts';
 import { RecentUse } from './gc/recent-use.ts';
 import { Trash } from './gc/trash.ts';
-import type { Descriptor } from './manifest.ts';
+import type { Descriptor, Image } from './manifest.ts';
 import { hideLower } from './unpack/hide-lower.ts';
 import { unpackInJail } from './unpack/unpack-jail.ts';
 
@@ -41,6 +41,17 @@ export class LayerStore {
     }
   }
 
+  /** The folders of all of an image's layers, in the order in which overlayfs takes them. */
+  async unpackedAll({ manifest, config }: Image, signal?: AbortSignal): Promise<readonly string[]> {
+    const unpacked: string[] = [];
+    for (const [i, layer] of manifest.layers.entries()) {
+      signal?.throwIfAborted();
+      const diffId = config.rootfs.diff_ids[i];
+      if (diffId) unpacked.push(await this.unpacked(layer, diffId));
+    }
+    return topmostFirst(unpacked);
+  }
+
   /** The folder of a layer. Who asks while it is being unpacked waits for the same unpack. */
   unpacked(layer: Descriptor, diffId: Digest): Promise<string> {
     const dir = join(this.#dir, diffId.slice('sha256:'.length));
@@ -66,6 +77,14 @@ export class LayerStore {
       if (!(await exists(dir))) throw error; // another process was first
     }
   }
+}
+
+/**
+ * Folders of layers, from the lowest up, in the order in which overlayfs takes them. It takes none
+ * twice; nor need it, as all of a layer is there where it lies highest.
+ */
+export function topmostFirst(layers: readonly string[]): readonly string[] {
+  return [...new Set(layers.toReversed())];
 }
 
 async function exists(path: string): Promise<boolean> {

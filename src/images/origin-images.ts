@@ -9,6 +9,7 @@ import type { BlobStore } from './blob-store.ts';
 import type { RemoteImages } from './client/remote-images.ts';
 import type { ImageIndex } from './image-index.ts';
 import type { ImageOrigin } from './image-origin.ts';
+import { pulledBase } from './pulled-base.ts';
 import { manifestLimitBytes, parseManifest } from './manifest-content.ts';
 
 export interface OriginImagesOptions {
@@ -51,25 +52,15 @@ export class OriginImages implements ImageProvider {
   async prepareBase(runtime: Runtime, signal: AbortSignal): Promise<PreparedImage> {
     const { bases, origin, provider } = this.#options;
     const found = bases.find(runtime);
-    const digest = origin ? await found.catch(() => this.#pullBase(runtime, origin)) : await found;
+    const digest = origin
+      ? await found.catch(() => this.#pulledBase(runtime, origin))
+      : await found;
     return await provider.prepare(digest, signal);
   }
 
-  /** It gets a name here, so that it is kept while stems may need it. */
-  async #pullBase(runtime: Runtime, origin: ImageOrigin): Promise<Digest> {
-    const { blobs, index, remote } = this.#options;
-    const name = `hearth/pulled/${runtime}`;
-    try {
-      const digest = await remote.pull(origin.base(runtime), transfer());
-      const content = await blobs.readSmall(digest, manifestLimitBytes);
-      const { mediaType } = parseManifest(content);
-      await index.set(name, { mediaType, digest, size: content.length });
-      return digest;
-    } catch (error) {
-      const last = await index.find(name);
-      if (last) return last.digest;
-      throw error;
-    }
+  #pulledBase(runtime: Runtime, origin: ImageOrigin): Promise<Digest> {
+    const pull = () => this.#options.remote.pull(origin.base(runtime), transfer());
+    return pulledBase(this.#options, runtime, pull);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Runtime } from '../domain/function.ts';
 import { fileTree } from './file-tree.ts';
 import type { LayerEntries, LayerEntry } from './layer-tar.ts';
 import { sharedLibraries } from './shared-libraries.ts';
+import type { ReferencedImage } from './referenced-base.ts';
 import { pythonLibrary } from './python-library.ts';
 import { commonFiles } from './skeleton.ts';
 
@@ -22,6 +23,8 @@ export interface BaseImageOptions {
   readonly runtimeDir: string;
   /** Where the programs of this machine are that recipes name. */
   readonly programs: Readonly<Record<Runtime | 'init', string>>;
+  /** Images that are taken instead of the machine's programs. */
+  readonly baseReferences?: Readonly<Partial<Record<Runtime, string>>>;
 }
 
 /** A recipe and the files it comes to. */
@@ -29,6 +32,8 @@ export interface BaseImagePlan {
   readonly recipe: Recipe;
   /** Lowest first. Layers that are alike in several images are stored once. */
   readonly layers: readonly LayerEntries[];
+  /** An image that lies below them. */
+  readonly below?: ReferencedImage;
 }
 
 const bootstrapFolder = 'usr/lib/hearth';
@@ -39,8 +44,7 @@ export async function planBaseImage(
   runtime: Runtime,
   { runtimeDir, programs }: BaseImageOptions,
 ): Promise<BaseImagePlan> {
-  const text = await readFile(join(runtimeDir, runtime, 'recipe.json'), 'utf8');
-  const recipe = JSON.parse(text) as Recipe;
+  const recipe = await readRecipe(runtime, runtimeDir);
   const entries = new Map<string, LayerEntry>();
   for (const [path, name] of Object.entries(recipe.programs)) {
     const source = programs[name];
@@ -56,11 +60,20 @@ export async function planBaseImage(
     }
     entries.set(path.slice(1), { type: 'copy', source });
   }
-  const bootstrap = await fileTree(join(runtimeDir, recipe.bootstrap), bootstrapFolder);
-  for (const [path, entry] of bootstrap) {
-    if (bootstrapFile.test(path)) entries.set(path, entry);
-  }
+  for (const [path, entry] of await bootstrapFiles(recipe, runtimeDir)) entries.set(path, entry);
   return { recipe, layers: [await commonFiles(programs.init), entries] };
+}
+
+export async function readRecipe(runtime: Runtime, runtimeDir: string): Promise<Recipe> {
+  return JSON.parse(await readFile(join(runtimeDir, runtime, 'recipe.json'), 'utf8')) as Recipe;
+}
+
+export async function bootstrapFiles(
+  { bootstrap }: Recipe,
+  runtimeDir: string,
+): Promise<LayerEntries> {
+  const files = await fileTree(join(runtimeDir, bootstrap), bootstrapFolder);
+  return new Map([...files].filter(([path]) => bootstrapFile.test(path)));
 }
 
 function isSharedObject(path: string): boolean {

@@ -15,17 +15,20 @@ export const nameServerFile: readonly [path: string, entry: LayerEntry] = [
   text('nameserver 127.0.0.53\n'),
 ];
 
-/**
- * What every base image has: the folders in which a sandbox has something mounted, and the few
- * files that C libraries look for.
- */
-const skeleton: LayerEntries = new Map([
+/** The folders in which a sandbox has something mounted, and what the host says in files. */
+export const mountPoints: LayerEntries = new Map([
   ['proc', folder],
   ['dev', folder],
   ['sys', folder],
   ['run', folder],
   ['tmp', { type: 'directory', mode: 0o1777 }],
   ['var/task', folder],
+  nameServerFile,
+]);
+
+/** What every base image has that is made here: those, and the few files that C libraries look for. */
+const skeleton: LayerEntries = new Map([
+  ...mountPoints,
   ['opt', folder],
   [
     'etc/passwd',
@@ -33,7 +36,6 @@ const skeleton: LayerEntries = new Map([
   ],
   ['etc/group', text('root:x:0:\nfunction:x:1000:\n')],
   ['etc/hosts', text('127.0.0.1 localhost\n::1 localhost\n')],
-  nameServerFile,
   ['etc/nsswitch.conf', text('hosts: files dns\n')],
 ]);
 

@@ -3,7 +3,8 @@ import { extract, type Header } from 'tar-stream';
 
 /** One entry of a tar that is being read; its content must be read or passed over. */
 export interface TarEntry extends AsyncIterable<Buffer> {
-  readonly header: Header;
+  /** `byteOffset`: where in the tar its content begins. */
+  readonly header: Header & { readonly byteOffset: number };
   resume(): unknown;
 }
 

@@ -41,6 +41,10 @@ beforeAll(async () => {
   host = await startHost({
     environment: {
       HEARTH_REGISTRY_AUTH: join(dir, 'auth.json'),
+      HEARTH_BASE_IMAGES: JSON.stringify({
+        node22: `${registry.host}/bases/node:1`,
+        python3: `${registry.host}/signed/python:1`,
+      }),
       HEARTH_IMAGE_KEYS: JSON.stringify({ '*/signed/*': [join(dir, 'team.pub')] }),
     },
   });
@@ -284,5 +288,40 @@ describe('a deploy', () => {
     const { exitCode, stderr } = await deploy('broken', '../broken.tar');
     expect(exitCode).toBe(1);
     expect(stderr).toContain('The archive holds no image that can be used');
+  });
+});
+
+describe('a runtime that is taken from a registry', () => {
+  /** The host's own Node 24, as somebody else might have pushed it. */
+  const pushBase = async (name: string) => {
+    const pushed = await host.hearth('image', 'push', 'hearth/node24', `${registry.host}/${name}`);
+    expect(pushed.exitCode).toBe(0);
+  };
+  const deployOn = async (runtime: string, entry: string, content: string) => {
+    const folder = join(dir, `on-${runtime}`);
+    await mkdir(folder, { recursive: true });
+    const config = { name: `on-${runtime}`, runtime, entry, triggers: { http: { auth: 'none' } } };
+    await writeFile(join(folder, 'hearth.json'), JSON.stringify(config));
+    await writeFile(join(folder, entry), content);
+    return await host.hearth('deploy', folder);
+  };
+
+  test('runs what is there, under the bootstrap of this host', async () => {
+    const code = 'export default { fetch: () => new Response(process.version) };';
+    const early = await deployOn('node22', 'index.ts', code);
+    expect(early.exitCode).toBe(1);
+    expect(early.stderr).toContain(`${registry.host}/bases/node`);
+    await pushBase('bases/node:1');
+    expect(await deployOn('node22', 'index.ts', code)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await (await host.fetch('/fn/on-node22')).text()).toMatch(/^v24\./);
+    const { stdout } = await host.hearth('image', 'build-base', 'node22', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ built: false });
+  });
+
+  test('is refused without the signature that the operator asks for', async () => {
+    await pushBase('signed/python:1');
+    const { exitCode, stderr } = await deployOn('python3', 'main.py', 'def handler(e, c): pass');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`asks for one by ${join(dir, 'team.pub')} on "*/signed/*"`);
   });
 });

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { topmostFirst } from '../../src/images/image-store.ts';
+import { topmostFirst } from '../../src/images/layer-store.ts';
 import { BlobStore, digestOf } from '../../src/images/blob-store.ts';
 import { LayerStore } from '../../src/images/layer-store.ts';
 import { lintRoot } from '../../src/images/root-linter.ts';
@@ -253,6 +253,18 @@ describe('a hostile layer', () => {
     tar[124] = 0xac; // neither digits nor a number in base 256
     writeChecksum(tar, 0);
     await expect(unpackLayer(source(tar, tar, ''), dir)).rejects.toMatchObject({
+      reason: 'image.broken_layer',
+    });
+  });
+
+  test('that ends before its last file does is refused; one that ends with it is not', async () => {
+    const content = 'x'.repeat(600);
+    const tar = (await makeTar([{ name: 'file', content }])).subarray(0, 512 + content.length);
+    await unpackLayer(source(tar, tar, ''), dir); // as umoci makes them
+    expect(await readFile(join(dir, 'file'), 'utf8')).toBe(content);
+    const cut = tar.subarray(0, -1);
+    await rm(join(dir, 'file'));
+    await expect(unpackLayer(source(cut, cut, ''), dir)).rejects.toMatchObject({
       reason: 'image.broken_layer',
     });
   });

@@ -7,6 +7,7 @@ import type { CommandContext, JsonOption } from '../context.ts';
 import { followTransfer } from '../image-transfer.ts';
 import { jsonBody } from '../json-body.ts';
 import { table } from '../output.ts';
+import { ProgressLine } from '../progress-line.ts';
 
 interface Image {
   readonly name: string;
@@ -51,10 +52,11 @@ function inspect({ client, output }: CommandContext): Command {
 
 function buildBase({ client, output }: CommandContext): Command {
   return new Command('build-base')
-    .description("build a runtime's base image anew, if the machine's programs have changed")
+    .description("build a runtime's base image anew, if what it is made of has changed")
     .addArgument(new Argument('[runtime]').choices(runtimes).default(runtimes[0]))
     .option('--json', 'print the result as JSON')
     .action(async (runtime: Runtime, { json }: JsonOption) => {
+      using _line = new ProgressLine(`building hearth/${runtime}`);
       const built = await client.json<EnsuredImage>('/v1/images/bases', jsonBody({ runtime }));
       if (json) return output.json(built);
       const what = built.built ? 'Built' : 'Nothing has changed in';

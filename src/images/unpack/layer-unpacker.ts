@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { HostError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/ids.ts';
-import { readTar } from '../../lib/tar-entries.ts';
+import { readTar, type TarEntry } from '../../lib/tar-entries.ts';
 import { LayerFolder, type LayerMarks } from './layer-folder.ts';
 
 export interface LayerSource {
@@ -31,6 +31,9 @@ export const unpackLimits: UnpackLimits = {
   ratioFreeBytes: 128 * 1024 ** 2,
   entries: 200_000,
 };
+
+/** What a tar consists of. */
+const blockBytes = 512;
 
 /** At a time through the unpacker; the default of 16 KiB costs more in calls than in work. */
 const chunkBytes = 256 * 1024;
@@ -63,14 +66,20 @@ export async function unpackLayer(
       if (bytes > limitBytes) done(tooLarge(diffId, limitBytes));
       else done(null, chunk);
     },
+    // umoci ends layers with the last byte of the last file; other readers take that, too.
+    flush(done) {
+      done(null, Buffer.alloc((blockBytes - (bytes % blockBytes)) % blockBytes));
+    },
   });
   const { sink, entries } = readTar();
   const compressed = decompressor(mediaType);
   const stages = compressed ? [content, compressed, counting, sink] : [content, counting, sink];
   const folder = new LayerFolder(dir, limits);
-  const unpacking = folder.unpack(entries);
+  const contents = new ContentEnd(entries);
+  const unpacking = folder.unpack(contents);
   try {
     await Promise.all([pipeline(stages), unpacking]);
+    if (bytes < contents.atByte) throw new Error('the last file is cut');
   } catch (cause) {
     await unpacking.catch(() => {}); // nothing may be written any more once this has failed
     if (cause instanceof HostError) throw cause;
@@ -87,6 +96,23 @@ export async function unpackLayer(
     'image.wrong_layer',
     `The layer ${diffId} has other content: ${actual}.`,
   );
+}
+
+/** Entries as they come, and where the content of the last one ends. */
+class ContentEnd implements AsyncIterable<TarEntry> {
+  readonly #entries: AsyncIterable<TarEntry>;
+  atByte = 0;
+
+  constructor(entries: AsyncIterable<TarEntry>) {
+    this.#entries = entries;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TarEntry> {
+    for await (const entry of this.#entries) {
+      this.atByte = entry.header.byteOffset + entry.header.size;
+      yield entry;
+    }
+  }
 }
 
 const tooLarge = (diffId: Digest, limitBytes: number): HostError =>

@@ -58,6 +58,8 @@ describe('the configuration of the host', () => {
     ['HEARTH_REGISTRY_MIRRORS', '{"docker.io": ["https://mirror"]}'],
     ['HEARTH_IMAGE_KEYS', '{"*": ["team.pub"]}'],
     ['HEARTH_IMAGE_KEYS', '["/etc/team.pub"]'],
+    ['HEARTH_BASE_IMAGES', '{"node8": "docker.io/library/node:8"}'],
+    ['HEARTH_BASE_IMAGES', '{"node24": "NOT A NAME"}'],
   ])('refuses %s=%s', (name, text) => {
     expect(() => loadHostConfig({ [name]: text })).toThrow(`${name}: must be like`);
   });
