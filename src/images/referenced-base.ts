@@ -39,11 +39,11 @@ export async function planReferencedBase(
     ['usr/bin/hearth-init', { type: 'copy', source: programs.init }],
     ...(await bootstrapFiles(recipe, runtimeDir)),
   ]);
-  const entrypoint = await Promise.all(
-    recipe.entrypoint.map((word) =>
-      Object.hasOwn(recipe.programs, word) ? findProgram(word, own, below) : word,
-    ),
-  );
+  const programsThere = new Map<string, string>();
+  for (const path of Object.keys(recipe.programs)) {
+    programsThere.set(path, await findProgram(path, own, below));
+  }
+  const entrypoint = recipe.entrypoint.map((word) => programsThere.get(word) ?? word);
   return {
     recipe: { ...recipe, env: mergedEnv(own, recipe), entrypoint },
     layers: [entries],
