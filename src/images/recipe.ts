@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Runtime } from '../domain/function.ts';
+import type { Digest } from '../domain/ids.ts';
 import { fileTree } from './file-tree.ts';
 import type { LayerEntries, LayerEntry } from './layer-tar.ts';
+import type { Image } from './manifest.ts';
 import { sharedLibraries } from './shared-libraries.ts';
-import type { ReferencedImage } from './referenced-base.ts';
 import { pythonLibrary } from './python-library.ts';
 import { commonFiles } from './skeleton.ts';
 
@@ -25,6 +26,15 @@ export interface BaseImageOptions {
   readonly programs: Readonly<Record<Runtime | 'init', string>>;
   /** Images that are taken instead of the machine's programs. */
   readonly baseReferences?: Readonly<Partial<Record<Runtime, string>>>;
+}
+
+/** An image of a registry that stands for the machine's own programs. */
+export interface ReferencedImage extends Image {
+  readonly digest: Digest;
+  /** As it was configured. */
+  readonly reference: string;
+  /** Its layers unpacked, topmost first. */
+  readonly layerDirs: readonly string[];
 }
 
 /** A recipe and the files it comes to. */

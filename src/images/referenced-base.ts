@@ -1,26 +1,16 @@
 import { HostError } from '../domain/errors.ts';
 import type { Runtime } from '../domain/function.ts';
-import type { Digest } from '../domain/ids.ts';
 import { lookUp } from './layer-lookup.ts';
 import type { LayerEntry } from './layer-tar.ts';
-import type { Image } from './manifest.ts';
 import {
   bootstrapFiles,
   readRecipe,
   type BaseImageOptions,
   type BaseImagePlan,
   type Recipe,
+  type ReferencedImage,
 } from './recipe.ts';
 import { mountPoints } from './skeleton.ts';
-
-/** An image of a registry that stands for the machine's own programs. */
-export interface ReferencedImage extends Image {
-  readonly digest: Digest;
-  /** As it was configured. */
-  readonly reference: string;
-  /** Its layers unpacked, topmost first. */
-  readonly layerDirs: readonly string[];
-}
 
 /**
  * On top of the image come the bootstrap, a first process and the folders in which something is
