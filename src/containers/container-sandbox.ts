@@ -1,8 +1,7 @@
 import type { ContainerEnd } from '../domain/container-engine.ts';
-import { HostError } from '../domain/errors.ts';
 import type { SandboxId } from '../domain/ids.ts';
-import type { FunctionError, InvocationOutcome, InvocationRequest } from '../domain/invocation.ts';
-import { initLimitMs, logLimitBytes } from '../domain/limits.ts';
+import type { InvocationOutcome, InvocationRequest } from '../domain/invocation.ts';
+import { logLimitBytes } from '../domain/limits.ts';
 import type { NetworkLease, NetworkSpec } from '../domain/network.ts';
 import type {
   DestroyReason,
@@ -14,22 +13,13 @@ import type {
 import type { InitMessage, SandboxChannel } from '../domain/sandbox-channel.ts';
 import type { SandboxState, SandboxView } from '../domain/sandbox-view.ts';
 import type { FunctionSpec } from '../domain/function.ts';
-import { endOfWaiting } from '../lib/end-of-waiting.ts';
 import { LogLines } from './log-lines.ts';
 import type { RootLease } from './root-mounts.ts';
 import { RunningInvocations } from './running-invocations.ts';
 import type { SecretFiles } from './secret-folder.ts';
 import type { SandboxParts } from './sandbox-parts.ts';
+import { SandboxStart, type LoadResult } from './sandbox-start.ts';
 import { Tidiness } from './tidiness.ts';
-
-/** How loading went: ready, or how it failed. */
-export interface LoadResult {
-  readonly failure: InvocationOutcome | undefined;
-  /** From the hello of the bootstrap until the handler was loaded. */
-  readonly initMs: number;
-  /** What was waited for that hello; 0 where it had booted. */
-  readonly bootMs: number;
-}
 
 /** A sandbox made of one OCI container and the channel to what runs in it. */
 export class ContainerSandbox implements Sandbox {
@@ -39,14 +29,12 @@ export class ContainerSandbox implements Sandbox {
   readonly #channel: SandboxChannel;
   readonly #strayLog: LogLines;
   readonly #running: RunningInvocations;
+  readonly #start: SandboxStart;
   readonly #gone = Promise.withResolvers<DestroyReason>();
-  readonly #hello = Promise.withResolvers<void>();
-  readonly #ready = Promise.withResolvers<FunctionError | undefined>();
   #memoryBytes: number;
   #functionName: string | undefined;
   #version: string | undefined;
   #lastStrayText = '';
-  #booted = false;
   #isReady = false;
   #tidiness: Tidiness | undefined;
   /** Why it takes no more invocations and goes when those under way have ended. */
@@ -62,6 +50,11 @@ export class ContainerSandbox implements Sandbox {
       this.#lastStrayText = line.text;
       parts.onStrayLine(line, this.#functionName);
     });
+    this.#start = new SandboxStart({
+      gone: this.gone,
+      destroy: (reason) => this.destroy(reason),
+      lastWords: () => ({ outcome: this.#ended?.outcome, text: this.#lastStrayText }),
+    });
     this.#running = new RunningInvocations({
       onStopped: (reason) => this.#giveUp(reason),
       onIdle: () => this.#retiring && void this.destroy(this.#retiring),
@@ -70,9 +63,9 @@ export class ContainerSandbox implements Sandbox {
       (this.#channel.soleLog() ?? this.#strayLog).push(stream, piece);
     const { channel, stdout, stderr } = parts.container.start();
     this.#channel = parts.channel.open(channel, {
-      onHello: () => this.#hello.resolve(),
-      onReady: () => this.#ready.resolve(undefined),
-      onInitFailed: (error) => this.#ready.resolve(error),
+      onHello: () => this.#start.greeted(),
+      onReady: () => this.#start.loaded(),
+      onInitFailed: (error) => this.#start.loaded(error),
       onViolation: (violation) => {
         this.#strayLog.push('stderr', Buffer.from(`[hearth] discarded: ${violation.message}\n`));
         void this.#end('protocol_violation', { kind: 'crashed' });
@@ -115,7 +108,7 @@ export class ContainerSandbox implements Sandbox {
    * @throws HostError `internal` when the container did not start.
    */
   async boot(signal: AbortSignal): Promise<InvocationOutcome | undefined> {
-    const failure = await this.#reached(this.#hello.promise, signal);
+    const failure = await this.#start.boot(signal);
     if (!failure) this.#watch(); // now, so that it need not be done while a function starts
     return failure;
   }
@@ -156,18 +149,10 @@ export class ContainerSandbox implements Sandbox {
   async load(message: InitMessage, signal: AbortSignal): Promise<LoadResult> {
     this.#functionName = message.functionName;
     this.#version = message.version;
-    const startedMs = performance.now();
-    let booted = startedMs;
-    const loaded = this.#hello.promise.then(() => {
-      booted = performance.now();
-      this.#booted = true;
-      this.#channel.init(message);
-      return this.#ready.promise;
-    });
-    const failure = await this.#reached(loaded, signal);
-    this.#isReady = failure === undefined;
-    if (!failure) this.#watch();
-    return { failure, initMs: performance.now() - booted, bootMs: booted - startedMs };
+    const result = await this.#start.load(() => this.#channel.init(message), signal);
+    this.#isReady = result.failure === undefined;
+    if (this.#isReady) this.#watch();
+    return result;
   }
 
   /** What runs by now belongs to the sandbox: what comes later is an invocation's. */
@@ -284,35 +269,5 @@ export class ContainerSandbox implements Sandbox {
     } catch (error) {
       this.#parts.onLeftBehind(error);
     }
-  }
-
-  /** Before the hello no code of the user's has run, so a crash then is the host's failure. */
-  #deathWhileLoading(): InvocationOutcome | undefined {
-    const outcome = this.#ended?.outcome;
-    if (this.#booted || outcome?.kind !== 'crashed') return outcome;
-    throw new HostError(
-      'internal',
-      'sandbox.not_started',
-      `The container did not start: ${this.#lastStrayText || 'it said nothing'}`,
-      { details: { ...outcome } },
-    );
-  }
-
-  /** Waits for a step of starting, until it is done, or the time or the sandbox is over. */
-  async #reached(
-    step: Promise<FunctionError | void>,
-    signal: AbortSignal,
-  ): Promise<InvocationOutcome | undefined> {
-    const waiting = endOfWaiting(signal, initLimitMs);
-    const result = await Promise.race([step, waiting.up, this.gone]);
-    waiting.forget();
-    if (result === undefined) return undefined;
-    if (result === 'aborted' || result === 'late') {
-      await this.destroy(result === 'late' ? 'init_failed' : 'cancelled');
-      return { kind: 'timeout', phase: 'init' };
-    }
-    if (typeof result === 'string') return this.#deathWhileLoading();
-    await this.destroy('init_failed');
-    return { kind: 'function_error', error: result };
   }
 }

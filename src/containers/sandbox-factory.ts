@@ -6,12 +6,13 @@ import type { ChannelKind, InitMessage } from '../domain/sandbox-channel.ts';
 import type { PreparedVersion } from '../domain/version.ts';
 import type { CompiledCode } from './compiled-code.ts';
 import type { ContainerMaker } from './container-maker.ts';
-import type { ContainerSandbox, LoadResult } from './container-sandbox.ts';
+import type { ContainerSandbox } from './container-sandbox.ts';
 import { channelOf, imageProgram } from './image-program.ts';
 import { NetworkedSandbox } from './networked-sandbox.ts';
 import type { RootMounts } from './root-mounts.ts';
 import type { SecretFiles } from './secret-folder.ts';
 import { GuardedSandbox } from './sandbox-guard.ts';
+import type { LoadResult } from './sandbox-start.ts';
 import type { StemPools } from './stem-pools.ts';
 
 /** How a sandbox came to be, and how long it took. */
