@@ -1,3 +1,4 @@
+import { clientContext } from './client-context.mjs';
 import { toLambdaEvent } from './lambda-event.mjs';
 import { fromEventResult, fromHttpResult } from './lambda-result.mjs';
 import { isStreaming, LambdaResponseStream } from './lambda-stream.mjs';
@@ -68,6 +69,7 @@ function lambdaContext({ head, functionName, version, memoryBytes }) {
     memoryLimitInMB: String(Math.floor(memoryBytes / 1024 ** 2)),
     awsRequestId: head.id,
     traceparent: traceparentOf(head),
+    clientContext: clientContext(head),
     logGroupName: `/hearth/${functionName}`,
     logStreamName: version,
     callbackWaitsForEmptyEventLoop: true,

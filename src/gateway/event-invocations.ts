@@ -5,6 +5,7 @@ import { HostError } from '../domain/errors.ts';
 import type { AsyncInvoker, AsyncPreferences } from '../domain/event-queue.ts';
 import type { ClaimedKey, IdempotencyKeys, KeyClaim } from '../domain/idempotency.ts';
 import { asyncPreferences } from './async-preferences.ts';
+import type { ReplyListener } from '../domain/reply.ts';
 import type { InvocationAnswer } from './invocation-answer.ts';
 import type { AcceptedInvocation, Invocations } from './invocations.ts';
 import { KeptReply } from './kept-reply.ts';
@@ -41,16 +42,22 @@ export class EventInvocations {
     this.#options = options;
   }
 
-  /** @throws HostError for what is not begun. */
+  /**
+   * What the worker replies goes to the listener.
+   * @throws HostError for what is not begun.
+   */
   async start(
     requested: RequestedInvocation,
     headers: IncomingHttpHeaders,
     answer: InvocationAnswer,
+    listener: ReplyListener = answer,
   ): Promise<void> {
     const invocation = { ...requested, preferences: asyncPreferences(headers) };
     const key = keyOf(headers);
-    if (key !== undefined) return await this.#startOnce(invocation, key, answer);
-    if (!invocation.preferences) return this.#options.invocations.start(invocation, answer);
+    if (key !== undefined) return await this.#startOnce(invocation, key, answer, listener);
+    if (!invocation.preferences) {
+      return this.#options.invocations.start(invocation, answer, listener);
+    }
     await this.#enqueue(invocation);
     answer.accepted();
   }
@@ -59,6 +66,7 @@ export class EventInvocations {
     invocation: EventInvocation,
     key: string,
     answer: InvocationAnswer,
+    listener: ReplyListener,
   ): Promise<void> {
     const { idempotency, invocations } = this.#options;
     const { id, version, caller = '', body, preferences } = invocation;
@@ -85,14 +93,14 @@ export class EventInvocations {
         release: () => idempotency.release(claim),
       };
       answer.onGone(() => void keeper.release().catch(() => {})); // held until its time is up then
-      return invocations.start(invocation, answer, new KeptReply(answer, keeper));
+      return invocations.start(invocation, answer, new KeptReply(listener, keeper));
     }
     if (claimed.kind !== 'answered') throw inFlight(claimed);
     const { head, body: kept, outcome } = claimed.answer;
     if (head)
-      answer.onHead({ ...head, headers: [...head.headers, replayed] }, { node: '', timings: {} });
-    if (kept.byteLength > 0) answer.onChunk(kept);
-    answer.onEnd(outcome, { node: '', timings: {} });
+      listener.onHead({ ...head, headers: [...head.headers, replayed] }, { node: '', timings: {} });
+    if (kept.byteLength > 0) listener.onChunk(kept);
+    listener.onEnd(outcome, { node: '', timings: {} });
   }
 
   /** A gateway may have died between the claim and the queue: what is held is enqueued again. */

@@ -7,13 +7,8 @@ import { responseWindowBytes } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { TraceContext } from '../domain/trace.ts';
 import type { PendingReply, ReplyListener, StartInfo } from '../domain/reply.ts';
-import {
-  errorHeaders,
-  failureAnswer,
-  hostErrorAnswer,
-  workerSilent,
-  type ErrorAnswer,
-} from './error-answer.ts';
+import type { AnswerWording, WordedAnswer } from './answer-wording.ts';
+import { failureAnswer, hostErrorAnswer, workerSilent, type ErrorAnswer } from './error-answer.ts';
 import { lingerOver } from './lingering-close.ts';
 import { checkHead, type CheckedHead } from './response-head.ts';
 import type { FunctionFailure } from './status-map.ts';
@@ -25,6 +20,7 @@ export interface InvocationAnswerOptions {
   readonly id: InvocationId;
   readonly functionName: string;
   readonly response: ServerResponse;
+  readonly wording: AnswerWording;
   /** What the request's path looks like, for traces. */
   readonly route: string;
   /** Shows what went wrong inside the function. */
@@ -128,20 +124,16 @@ export class InvocationAnswer implements ReplyListener {
   /** It is queued, and will be run: where the caller learns what became of it. */
   accepted(): void {
     if (this.#ended) return;
-    const id = this.#id;
-    const text = JSON.stringify({ invocationId: id, state: 'queued' });
-    this.#response.writeHead(202, [
-      'content-type',
-      'application/json; charset=utf-8',
-      'content-length',
-      String(Buffer.byteLength(text)),
-      'location',
-      `/v1/invocations/${id}`,
-      'preference-applied',
-      'respond-async',
-      ...this.#ownHeaders(),
-    ]);
-    this.#end(text);
+    this.#sendWorded(this.#options.wording.accepted(this.#id));
+  }
+
+  /**
+   * So many bytes of the worker's were taken other than by `onChunk`; below zero: what `onChunk` is
+   * given was not all the worker's.
+   */
+  took(bytes: number): void {
+    this.#owedBytes += bytes;
+    this.#grant(grantStepBytes);
   }
 
   #sendWhole(head: CheckedHead): void {
@@ -200,17 +192,18 @@ export class InvocationAnswer implements ReplyListener {
     this.#sendErrorAnswer(hostErrorAnswer(error, `invocation ${id}`));
   }
 
-  #sendErrorAnswer({ status, headers, body }: ErrorAnswer): void {
+  #sendErrorAnswer(error: ErrorAnswer): void {
     if (this.#streaming) {
       this.#release();
       this.#response.destroy();
       return;
     }
-    const id = this.#id;
-    const { trace } = this.#options;
-    const text = JSON.stringify({ ...body, invocationId: id, traceId: trace?.traceId });
-    const length = String(Buffer.byteLength(text));
-    const named = { ...errorHeaders(body), ...headers, 'content-length': length };
+    const { trace, wording } = this.#options;
+    this.#sendWorded(wording.failed(error, this.#id, trace?.traceId));
+  }
+
+  #sendWorded({ status, headers, text }: WordedAnswer): void {
+    const named = { ...headers, 'content-length': String(Buffer.byteLength(text)) };
     this.#status = status;
     this.#response.writeHead(status, [...Object.entries(named).flat(), ...this.#ownHeaders()]);
     this.#end(text);

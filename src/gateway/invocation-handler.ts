@@ -6,10 +6,12 @@ import type { FactPublisher } from '../domain/facts.ts';
 import { mayTakeStreams, type FunctionStore, type FunctionVersion } from '../domain/function.ts';
 import type { HttpTrigger, TriggerGuard } from '../domain/http-trigger.ts';
 import type { BodyStream } from '../domain/invocation.ts';
+import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Authorizer } from '../domain/principal.ts';
 import { isLimited, type Quotas } from '../domain/quota.ts';
 import type { Tracing } from '../domain/trace.ts';
+import { hearthWording } from './answer-wording.ts';
 import { identify, isPrincipal, requireRight, verified, type Caller } from './callers.ts';
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.ts';
 import { admitCall, type FunctionCall } from './function-callers.ts';
@@ -19,6 +21,9 @@ import { InvocationAnswer } from './invocation-answer.ts';
 import type { InvocationRoute } from './invocation-route.ts';
 import type { Invocations } from './invocations.ts';
 import type { LongRequests } from './long-requests.ts';
+import { lambdaWording } from './lambda/lambda-errors.ts';
+import { readLambdaInvoke } from './lambda/lambda-invoke.ts';
+import { lambdaReply } from './lambda/lambda-reply.ts';
 import type { RequestBodies } from './request-bodies.ts';
 import { requestHead } from './request-head.ts';
 import { wantedVersion } from './wanted-version.ts';
@@ -34,6 +39,7 @@ export interface InvocationHandlerOptions {
   readonly events: EventInvocations;
   readonly isStopping: () => boolean;
   readonly tracing: Tracing;
+  readonly logs: Pick<LogStore, 'read'>;
   readonly facts: FactPublisher;
   readonly logger: Logger;
 }
@@ -52,7 +58,7 @@ export type InvocationHandler = (
  */
 export function createInvocationHandler(options: InvocationHandlerOptions): InvocationHandler {
   const { functions, authorizer, quotas, guard, bodies, longRequests, invocations } = options;
-  const { events, tracing, isStopping, facts, logger } = options;
+  const { events, tracing, isStopping, facts, logs, logger } = options;
   const services = { isStopping, facts, logger };
 
   /** @throws HostError without a key, or with one that does not allow it. */
@@ -118,7 +124,8 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
       (name) => single(request.headers[name]) ?? contextHeader(call, name),
     );
     const { functionName } = route;
-    const told = { id, functionName, route: routeOf(route), response, trace, ...services };
+    const wording = route.lambda ? lambdaWording : hearthWording;
+    const told = { id, functionName, route: routeOf(route), response, wording, trace, ...services };
     const begin = (details: boolean) => new InvocationAnswer({ ...told, details });
     let admission: Admission | undefined;
     try {
@@ -156,8 +163,17 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
         const invocation = { id, version, head, caller: principal?.id, body, stream, trace };
         if (route.trigger === 'http') invocations.start(invocation, answer);
         else {
-          const { qualifier } = route;
-          await events.start({ ...invocation, qualifier }, request.headers, answer);
+          const { qualifier, lambda } = route;
+          if (!lambda) return await events.start({ ...invocation, qualifier }, headers, answer);
+          const { isDryRun, wantsLogs } = readLambdaInvoke(headers);
+          const reply = lambdaReply(lambda, {
+            id,
+            version,
+            answer,
+            logs: wantsLogs ? logs : undefined,
+          });
+          if (isDryRun) return reply.dryRun();
+          await events.start({ ...invocation, qualifier }, headers, answer, reply);
         }
       })
       .catch((error: unknown) => answer.fail(toHostError(error)));
@@ -176,8 +192,10 @@ interface OpenedBody {
 const nothing = Buffer.alloc(0);
 
 /** What the path looks like whatever follows the function's name. */
-const routeOf = ({ trigger, functionName }: InvocationRoute): string =>
-  trigger === 'http' ? `/fn/${functionName}` : `/v1/functions/${functionName}/invocations`;
+const routeOf = ({ trigger, functionName, lambda }: InvocationRoute): string => {
+  if (lambda) return `/2015-03-31/functions/${functionName}/invocations`;
+  return trigger === 'http' ? `/fn/${functionName}` : `/v1/functions/${functionName}/invocations`;
+};
 
 const single = (value: string | string[] | undefined): string | undefined =>
   Array.isArray(value) ? value[0] : value;

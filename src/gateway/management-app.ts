@@ -22,6 +22,8 @@ import { imageRoutes, type ImageRoutesOptions } from './image-routes.ts';
 import { noNodes } from './invocations.ts';
 import { queueRoutes, type QueueRoutesOptions } from './queue-routes.ts';
 import { imageArchiveRoutes, type ImageArchiveRoutesOptions } from './image-archive-routes.ts';
+import { isLambdaPath, lambdaErrorAnswer } from './lambda/lambda-errors.ts';
+import { lambdaRoutes, type LambdaRoutesOptions } from './lambda/lambda-routes.ts';
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
 import type { LongRequests } from './long-requests.ts';
@@ -39,6 +41,7 @@ import { volumeRoutes, type VolumeRoutesOptions } from './volume-routes.ts';
 export interface ManagementAppOptions
   extends
     FunctionRoutesOptions,
+    LambdaRoutesOptions,
     ImageArchiveRoutesOptions,
     EventRoutesOptions,
     InvocationRecordRoutesOptions,
@@ -73,7 +76,12 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
     if (error.code === 'internal') {
       logger.error({ error, requestId: request.id, url: request.url }, 'A request failed.');
     }
-    const { status, headers, body } = hostErrorAnswer(error, `request ${request.id}`);
+    const answer = hostErrorAnswer(error, `request ${request.id}`);
+    if (isLambdaPath(request.url)) {
+      const { status, headers, text } = lambdaErrorAnswer(answer, request.id);
+      return void reply.code(status).headers(headers).send(text);
+    }
+    const { status, headers, body } = answer;
     void reply
       .code(status)
       .headers({ ...errorHeaders(body), ...headers })
@@ -83,6 +91,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   const app = fastify({
     serverFactory: options.createServer,
     ajv: { customOptions: { removeAdditional: false } }, // an unknown key is an error, not dropped
+    routerOptions: { maxParamLength: 256 }, // ARNs
     genReqId: () => randomUUID(),
     frameworkErrors: sendError,
     clientErrorHandler: (error, socket) => {
@@ -105,6 +114,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => functionRoutes(scope, options));
   app.register(async (scope) => versionRoutes(scope, options));
   app.register(async (scope) => stackRoutes(scope, options));
+  app.register(async (scope) => lambdaRoutes(scope, options));
   app.register(async (scope) => usageRoutes(scope, options));
   app.register(async (scope) => scheduleRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, options));

@@ -52,6 +52,8 @@ const javascript: BootstrapSources = {
   tooLarge: `export const handler = async () => 'x'.repeat(6 * 1024 ** 2 + 1);`,
   invalid: `export const handler = async () => ({ statusCode: 99 });`,
   exits: `export const handler = async () => { console.log('last'); process.exit(3); };`,
+  clientContext: `export const handler = async (event, context) =>
+    context.clientContext?.custom ?? null;`,
   environment: `export const handler = async () => ({ ...process.env });`,
   notLoading: {
     'Runtime.ImportModuleError': `import 'not-installed'; export const handler = () => {};`,
@@ -113,6 +115,10 @@ import sys
 def handler(event, context):
     print("last")
     sys.exit(3)
+`,
+  clientContext: `
+def handler(event, context):
+    return context.client_context and context.client_context.custom
 `,
   environment: `
 import os

@@ -25,6 +25,8 @@ export interface BootstrapSources {
   readonly invalid: string;
   /** Writes `last` and ends the process with code 3. */
   readonly exits: string;
+  /** Answers with the `custom` that its client context has. */
+  readonly clientContext: string;
   /** Answers with its environment. */
   readonly environment: string;
   /** Each fails to load with the error that it is named after. */
@@ -52,6 +54,20 @@ export function describeBootstrap(
       expect(answer.status).toBe(200);
       expect(JSON.parse(answer.body.toString())).toEqual(JSON.parse(body));
       expect(answer.frames).toEqual(['response']);
+    });
+
+    test('tells the handler what a client of Lambda says of itself', async () => {
+      await load(sources.clientContext);
+      const said = { client: {}, custom: { tea: '☕' }, env: {} };
+      const encoded = Buffer.from(JSON.stringify(said)).toString('base64');
+      for (const [value, custom] of [
+        [encoded, said.custom],
+        ['no JSON', null],
+      ] as const) {
+        const headers = [['x-amz-client-context', value]] as const;
+        const answer = await bootstrap.invoke({ trigger: 'event', headers });
+        expect(JSON.parse(answer.body.toString())).toEqual(custom);
+      }
     });
 
     test('answers an HTTP request with status, headers and body', async () => {

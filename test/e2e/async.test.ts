@@ -1,3 +1,4 @@
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -20,6 +21,7 @@ beforeAll(async () => {
     'job',
     `export const handler = async (event, context) => {
       console.log('working on', event.n);
+      if (event.who) return context.clientContext.custom;
       if (event.fail) throw new RangeError('on purpose');
       return { square: event.n * event.n, id: context.awsRequestId };
     };`,
@@ -60,6 +62,26 @@ describe('an asynchronous invocation', () => {
   test('is known only to who has a key, and only where there is one', async () => {
     expect((await host.fetch('/v1/invocations/any')).status).toBe(401);
     expect((await host.fetchWithKey('/v1/invocations/any')).status).toBe(404);
+  });
+});
+
+describe('an AWS SDK', () => {
+  test('invokes with a key of the host, and says who it is', async () => {
+    const [accessKeyId = '', secretAccessKey = ''] = host.key.split(':');
+    const credentials = { accessKeyId, secretAccessKey };
+    const client = new LambdaClient({ endpoint: host.url, region: 'any', credentials });
+    const said = JSON.stringify({ custom: { name: 'Zoë' } });
+    const answer = await client.send(
+      new InvokeCommand({
+        FunctionName: 'job',
+        Payload: Buffer.from('{"who":true}'),
+        LogType: 'Tail',
+        ClientContext: Buffer.from(said).toString('base64'),
+      }),
+    );
+    expect(answer.Payload?.transformToString()).toBe('{"name":"Zoë"}');
+    expect(Buffer.from(answer.LogResult ?? '', 'base64').toString()).toContain('END RequestId');
+    client.destroy();
   });
 });
 

@@ -1,6 +1,7 @@
 import json
 import time
 
+from .client_context import client_context
 from .errors import RuntimeFailure
 from .lambda_event import to_lambda_event
 from .lambda_result import from_event_result, from_http_result, is_stream
@@ -14,7 +15,6 @@ class Context:
     """What a handler gets beside the event, as in AWS Lambda."""
 
     identity = None
-    client_context = None
 
     def __init__(self, head, message):
         name, version = message["functionName"], message["version"]
@@ -26,6 +26,7 @@ class Context:
         self.aws_request_id = head["id"]
         # The span in which the function runs, as W3C's; None where nothing is traced.
         self.traceparent = dict(head["headers"]).get("traceparent")
+        self.client_context = client_context(head)
         self.log_group_name = f"/hearth/{name}"
         self.log_stream_name = version
 
