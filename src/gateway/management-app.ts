@@ -20,6 +20,7 @@ import {
 } from './invocation-record-routes.ts';
 import { imageRoutes, type ImageRoutesOptions } from './image-routes.ts';
 import { noNodes } from './invocations.ts';
+import { openapiRoutes } from './openapi/openapi-document.ts';
 import { queueRoutes, type QueueRoutesOptions } from './queue-routes.ts';
 import { imageArchiveRoutes, type ImageArchiveRoutesOptions } from './image-archive-routes.ts';
 import { isLambdaPath, lambdaErrorAnswer } from './lambda/lambda-errors.ts';
@@ -105,12 +106,8 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
 
   guardRoutes(app, options);
 
-  app.get('/healthz', { config: forAnyone }, () => ({ status: 'ok' }));
-  app.get('/readyz', { config: forAnyone }, () => {
-    const { length } = nodes.live();
-    if (length === 0) throw noNodes();
-    return { status: 'ready', nodes: length };
-  });
+  openapiRoutes(app);
+  app.register(async (scope) => healthRoutes(scope, nodes));
   app.register(async (scope) => functionRoutes(scope, options));
   app.register(async (scope) => versionRoutes(scope, options));
   app.register(async (scope) => stackRoutes(scope, options));
@@ -130,6 +127,15 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => sandboxRoutes(scope, options));
   app.register(async (scope) => registryRoutes(scope, options));
   return app;
+}
+
+function healthRoutes(app: FastifyInstance, nodes: NodeDirectory): void {
+  app.get('/healthz', { config: forAnyone }, () => ({ status: 'ok' }));
+  app.get('/readyz', { config: forAnyone }, () => {
+    const { length } = nodes.live();
+    if (length === 0) throw noNodes();
+    return { status: 'ready', nodes: length };
+  });
 }
 
 /** What fastify throws, in our words; anything unknown is a defect. */
