@@ -49,6 +49,9 @@ export const operationSummaries: Readonly<Record<string, string>> = {
   'GET /v1/sandboxes/{id}': 'Shows one, by its id or the beginning of it.',
   'GET /v1/usage': 'Invocations, failures and gigabyte-seconds by function and day.',
 
+  'GET /v1/stacks/{name}': 'What a stack, a folder that was applied, made.',
+  'PUT /v1/stacks/{name}': 'Records what a stack has made.',
+
   'GET /v1/volumes': 'Lists volumes.',
   'POST /v1/volumes': 'Makes a volume.',
   'GET /v1/volumes/{name}': 'Shows a volume with its snapshots.',
