@@ -229,6 +229,29 @@ describe('a download', () => {
     expect(requests).toBe(1);
   });
 
+  test('goes on for the others when who began it gives up', async () => {
+    const { promise: isHalf, resolve: tellHalf } = Promise.withResolvers<void>();
+    let requests = 0;
+    await using registry = await scripted(
+      serving((request, response) => {
+        if (!isLayer(request) || ++requests > 1) return false;
+        response.write(layer.subarray(0, 200_000));
+        tellHalf();
+        return true; // and no more
+      }),
+    );
+    const catalog = catalogOf(await newHost());
+    const reference = parseImageReference(`${registry.host}/app:1`);
+    const impatience = new AbortController();
+    const first = catalog.pull(reference, { signal: impatience.signal });
+    const isRefused = expect(first).rejects.toThrow('enough');
+    await isHalf;
+    const second = catalog.pull(reference, transfer);
+    impatience.abort(new Error('enough'));
+    await isRefused;
+    expect(await second).toBe(digestOf(Buffer.from(manifest)));
+  });
+
   test('is tried again when the registry is overloaded', async () => {
     let refused = 0;
     await using registry = await scripted(

@@ -153,7 +153,7 @@ export class RemoteImages {
     );
   }
 
-  /** Two who want one blob share its download. */
+  /** Two who want one blob share its download; when who began it gives up, the other goes on. */
   async #fetchBlob(
     reference: RemoteReference,
     blob: WantedBlob,
@@ -167,9 +167,17 @@ export class RemoteImages {
     if (blob.sizeBytes > blobLimitBytes) throw tooLarge(blob);
     if (await this.#blobs.adopt(blob.digest)) return progress(blob.sizeBytes);
     const open: OpenBlob = (offset) => this.#openBlob(reference, blob, offset, signal);
-    await this.#downloads.run(blob.digest, () =>
-      downloadBlob(this.#blobs, blob, open, signal, progress),
-    );
+    let isOurs = false;
+    try {
+      await this.#downloads.run(blob.digest, () => {
+        isOurs = true;
+        return downloadBlob(this.#blobs, blob, open, signal, progress);
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isOurs) throw error;
+      return await this.#fetchBlob(reference, blob, needed, { signal, onProgress });
+    }
     progress(blob.sizeBytes);
   }
 

@@ -15,11 +15,16 @@ export const isReserved = (repository: string): boolean =>
 /** Manifests remembered; they never change. */
 const capacity = 1000;
 
+/** Blobs of which it is remembered what they belong to. */
+const holderCapacity = 10_000;
+
 /** The host's own repositories. */
 export class PublishedRepositories {
   readonly #source: PublishedSource;
   readonly #blobs: BlobStore;
   readonly #known = new Map<Digest, ManifestContent>();
+  /** The last manifest that was asked for with a blob: who pulls asks for that first. */
+  readonly #holders = new Map<Digest, Digest>();
 
   constructor(source: PublishedSource, blobs: BlobStore) {
     this.#source = source;
@@ -36,12 +41,16 @@ export class PublishedRepositories {
 
   async resolve(repository: string, reference: string): Promise<Digest | undefined> {
     const found = await this.find(repository);
-    return found?.tags.get(reference) ?? found?.digests.find((digest) => digest === reference);
+    const digest = found?.tags.get(reference) ?? found?.digests.find((one) => one === reference);
+    if (digest) await this.#manifest(digest);
+    return digest;
   }
 
   /** Whether one of the repository's images is made of this blob, too. */
   async hasBlob(repository: string, digest: Digest): Promise<boolean> {
     const { digests = [] } = (await this.find(repository)) ?? {};
+    const holder = this.#holders.get(digest);
+    if (holder && digests.includes(holder)) return true;
     for (const manifest of digests.toReversed()) {
       const { blobs } = await this.#manifest(manifest);
       if (blobs.some((blob) => blob.digest === digest)) return true;
@@ -50,12 +59,19 @@ export class PublishedRepositories {
   }
 
   async #manifest(digest: Digest): Promise<ManifestContent> {
-    const known = this.#known.get(digest);
-    if (known) return known;
-    const manifest = parseManifest(await this.#blobs.readSmall(digest, manifestLimitBytes));
-    this.#known.set(digest, manifest);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > capacity && oldest) this.#known.delete(oldest);
+    const manifest =
+      this.#known.get(digest) ??
+      parseManifest(await this.#blobs.readSmall(digest, manifestLimitBytes));
+    remember(this.#known, digest, manifest, capacity);
+    for (const blob of manifest.blobs) remember(this.#holders, blob.digest, digest, holderCapacity);
     return manifest;
   }
+}
+
+/** The least recently remembered goes. */
+function remember<K, V>(map: Map<K, V>, key: K, value: V, limit: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > limit && oldest !== undefined) map.delete(oldest);
 }
