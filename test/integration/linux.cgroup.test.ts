@@ -1,32 +1,22 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { CgroupTree, readCgroupLayout, type Cgroup } from '../../src/linux/index.ts';
+import { readCgroupLayout, type Cgroup, type CgroupTree } from '../../src/linux/index.ts';
+import { makeTestCgroup, type TestCgroup } from '../support/test-cgroup.ts';
 
 const mib = 1024 * 1024;
 const limits = { memoryBytes: 64 * mib, cpu: 0.5, pids: 20 };
+let made: TestCgroup;
 let tree: CgroupTree;
 let cgroup: Cgroup;
+const run = (command: string) => made.run(command);
 
 beforeEach(() => {
-  tree = new CgroupTree(readCgroupLayout(), `hearth-test/${randomUUID()}`);
-  cgroup = tree.create('one', limits);
+  made = makeTestCgroup(limits);
+  ({ tree, cgroup } = made);
 });
-afterEach(async () => {
-  for (const name of tree.list()) {
-    await tree.open(name).kill();
-    await tree.open(name).remove();
-  }
-  await tree.remove();
-});
-
-/** A shell command inside the cgroup. */
-function run(command: string): ChildProcess {
-  const enter = cgroup.procsFiles.map((file) => `echo $$ > ${file}`).join('; ');
-  return spawn('/bin/sh', ['-c', `${enter}; ${command}`], { stdio: ['ignore', 'pipe', 'pipe'] });
-}
+afterEach(() => made[Symbol.asyncDispose]());
 
 const isRunning = () => vi.waitFor(() => expect(cgroup.processes()).not.toEqual([]), 20_000);
 
@@ -94,6 +84,14 @@ describe('a cgroup', () => {
     await isRunning();
     cgroup.setLimits({ ...limits, memoryBytes: 128 * mib });
     cgroup.setLimits({ ...limits, memoryBytes: 32 * mib });
+  });
+
+  test('keeps the limits that are not given when others change', async () => {
+    cgroup.setLimits({ cpu: 1 });
+    const child = run('exec tail /dev/zero');
+    await once(child, 'exit');
+    expect(cgroup.oomKills()).toBe(1);
+    expect(cgroup.stats().memoryPeakBytes).toBeLessThanOrEqual(limits.memoryBytes);
   });
 
   test('lets through only its share of a processor', async () => {

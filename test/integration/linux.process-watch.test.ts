@@ -1,28 +1,19 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { CgroupTree, CgroupWatch, readCgroupLayout, type Cgroup } from '../../src/linux/index.ts';
+import { CgroupWatch, type Cgroup } from '../../src/linux/index.ts';
 import { CommandedShell, obeyingScript } from '../support/commanded-shell.ts';
+import { makeTestCgroup, type TestCgroup } from '../support/test-cgroup.ts';
 
 const limits = { memoryBytes: 256 * 1024 * 1024, cpu: 1, pids: 100 };
-let tree: CgroupTree;
+let made: TestCgroup;
 let cgroup: Cgroup;
+const start = (program: string) => made.run(program);
 
 beforeEach(() => {
-  tree = new CgroupTree(readCgroupLayout(), `hearth-test/${randomUUID()}`);
-  cgroup = tree.create('one', limits);
+  made = makeTestCgroup(limits);
+  ({ cgroup } = made);
 });
-afterEach(async () => {
-  await cgroup.kill();
-  await cgroup.remove();
-  await tree.remove();
-});
-
-function start(program: string): ChildProcess {
-  const enter = cgroup.procsFiles.map((file) => `echo $$ > ${file}`).join('; ');
-  return spawn('/bin/sh', ['-c', `${enter}; ${program}`], { stdio: ['pipe', 'pipe', 'inherit'] });
-}
+afterEach(() => made[Symbol.asyncDispose]());
 
 async function startShell(): Promise<CommandedShell> {
   const { stdin, stdout } = start(obeyingScript('0', '1'));
