@@ -11,6 +11,12 @@ export const bundleEntry = 'index.mjs';
 const requireForModules =
   "import { createRequire as hearthRequire } from 'node:module'; const require = hearthRequire(import.meta.url);";
 
+/** Nor has it these, which say where the module lies: for all that is bundled, where the bundle does. */
+const placesOfModules = {
+  __dirname: 'import.meta.dirname',
+  __filename: 'import.meta.filename',
+};
+
 /** Runtimes whose functions are bundled, with the language level that they know. */
 const targets: Partial<Record<Runtime, string>> = {
   node22: 'node22',
@@ -48,6 +54,7 @@ export async function bundle(dir: string, entry: string, runtime: Runtime): Prom
       legalComments: 'none',
       charset: 'utf8',
       banner: { js: requireForModules },
+      define: placesOfModules,
       logLevel: 'silent',
     });
     return new Map(

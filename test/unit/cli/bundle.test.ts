@@ -44,6 +44,17 @@ describe('a bundle', () => {
     expect((await load())['sep']).toBe('/');
   });
 
+  test('can have CommonJS in it that asks where it lies, and modules that say so themselves', async () => {
+    await writeFile(join(dir, 'old.cjs'), 'exports.places = [__dirname, __filename];');
+    await writeFile(
+      join(dir, 'index.ts'),
+      `import old from "./old.cjs";
+      const __filename = "mine";
+      export const places = [...old.places, __filename];`,
+    );
+    expect((await load())['places']).toEqual([dir, join(dir, 'index.mjs'), 'mine']);
+  });
+
   test('of a CommonJS handler has it where the bootstrap looks', async () => {
     await writeFile(join(dir, 'index.ts'), 'exports.handler = () => 1;');
     expect(await load()).toMatchObject({ default: { handler: expect.any(Function) as unknown } });
