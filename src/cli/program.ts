@@ -12,6 +12,7 @@ import { invocationCommand } from './commands/invocation.ts';
 import { invokeCommand } from './commands/invoke.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
+import { nodeCommand } from './commands/node.ts';
 import { networkCommand } from './commands/network.ts';
 import { queueCommand } from './commands/queue.ts';
 import { rmCommand } from './commands/rm.ts';
@@ -55,6 +56,7 @@ export function program(context: CommandContext): Command {
     keyCommand,
     secretCommand,
     sandboxCommand,
+    nodeCommand,
     volumeCommand,
     networkCommand,
     scheduleCommand,

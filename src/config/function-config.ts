@@ -10,6 +10,7 @@ import { environmentSchema, readEnvironment } from './function/environment.ts';
 import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
 import { imageKeys, readImage } from './function/image.ts';
 import { networkSchema, readNetwork } from './function/network.ts';
+import { placementSchema } from './function/placement.ts';
 import { Problems } from './function/problems.ts';
 import { readResources, resourceKeys } from './function/resources.ts';
 import { isolationSchema, readScaling, scalingSchema } from './function/scaling.ts';
@@ -64,6 +65,7 @@ export const functionConfigSchema = Type.Object(
     runtimeClass: Type.Optional(
       Type.String({ description: "An OCI runtime of the operator's, by its name." }),
     ),
+    placement: Type.Optional(placementSchema),
     volumes: Type.Optional(volumesSchema),
     network: Type.Optional(networkSchema),
     scaling: Type.Optional(scalingSchema),
@@ -131,6 +133,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     ...(cron.length > 0 ? { cron } : {}),
     isolation,
     ...(config.runtimeClass === undefined ? {} : { runtimeClass: config.runtimeClass }),
+    ...(config.placement?.labels ? { placement: { labels: config.placement.labels } } : {}),
     volumes,
     ...(network ? { network } : {}),
     scaling: readScaling(config.scaling ?? {}, context, problems),

@@ -88,6 +88,12 @@ export const hostConfigSchema = Type.Object(
       pattern: '^[0-9]{1,3}$',
       description: 'Sandboxes kept booted for each runtime that has functions; 0 for none.',
     }),
+    HEARTH_NODE_LABELS: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9._/-]+=[A-Za-z0-9._-]+(,[A-Za-z0-9._/-]+=[A-Za-z0-9._-]+)*$',
+        description: 'Labels of this node, for functions that ask for them: disk=ssd,zone=a.',
+      }),
+    ),
     HEARTH_VOLUME_DIR: Type.Optional(
       Type.String({
         pattern: '^/',
@@ -126,6 +132,8 @@ export interface HostConfig {
   readonly cpu: number | undefined;
   /** Sandboxes kept booted for each runtime in use. */
   readonly stems: number;
+  /** Of this node, for functions that ask for them. */
+  readonly nodeLabels: Readonly<Record<string, string>>;
   /** For volumes of the driver `dir`; undefined: there are none. */
   readonly volumeDir: string | undefined;
   readonly network: NetworkConfig;
@@ -206,6 +214,9 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     memoryBytes: parseBytes(environment.HEARTH_MEMORY ?? ''),
     cpu: environment.HEARTH_CPU === undefined ? undefined : Number(environment.HEARTH_CPU),
     stems: Number(environment.HEARTH_STEMS),
+    nodeLabels: Object.fromEntries(
+      (environment.HEARTH_NODE_LABELS?.split(',') ?? []).map((pair) => pair.split('=', 2)),
+    ) as Record<string, string>,
     volumeDir: environment.HEARTH_VOLUME_DIR,
     network,
     redis,

@@ -1,4 +1,4 @@
-import type { Digest, InvocationId, SandboxId } from './ids.ts';
+import type { Digest, InvocationId, NodeId, SandboxId } from './ids.ts';
 import type { InvocationOutcome, MakingTimings, PhaseTimings, StartKind } from './invocation.ts';
 import type { LeaseSteps } from './invocation.ts';
 import type { InvocationSource } from './invocation-record.ts';
@@ -91,6 +91,11 @@ export interface Facts {
     readonly reason: string;
   };
   'function.removed': { readonly functionName: string };
+  'node.joined': { readonly node: NodeId; readonly hostname: string };
+  /** It stopped, as it was asked to. */
+  'node.left': { readonly node: NodeId; readonly hostname: string };
+  /** It was not heard of any more: dead, or cut off. */
+  'node.lost': { readonly node: NodeId };
   /** So many facts of this process did not reach the stream of the cluster. */
   'facts.lost': { readonly count: number };
   /** Someone used, or tried to use, a route that needs a key. */

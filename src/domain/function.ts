@@ -56,6 +56,8 @@ export interface FunctionSpec {
   readonly isolation: 'function' | 'tenant' | 'invocation';
   /** An OCI runtime that the operator of the node names; absent: the node's own. */
   readonly runtimeClass?: string;
+  /** What a node must have to run it; absent: nothing in particular. */
+  readonly placement?: { readonly labels: Readonly<Record<string, string>> };
   readonly scratchBytes: number;
   /** Absent: in memory, and counted as such. */
   readonly scratchOnDisk?: boolean;

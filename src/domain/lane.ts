@@ -24,6 +24,11 @@ export interface LaneItem {
 export interface LaneProducer {
   /** Resolves when the queue has the item. @throws HostError `unavailable` when it cannot. */
   enqueue(node: NodeId, item: LaneItem): Promise<void>;
+  /**
+   * Takes back what this gateway has put on the node's lane and nobody has taken. None of it will be
+   * run there, whoever comes back. @throws HostError `unavailable`.
+   */
+  withdraw(node: NodeId): Promise<readonly InvocationId[]>;
 }
 
 /** The worker's end of its lane: every item is handed over at most once, ever. */

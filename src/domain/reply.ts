@@ -38,7 +38,7 @@ export interface ReplyReceiver {
   /**
    * Call before the item is enqueued. `body` is what the worker may fetch, if it did not travel
    * in the lane: a stream is read no faster than the worker takes it, and when it fails so does the
-   * invocation. All that is pending for a node ends `unavailable` when its connection breaks.
+   * invocation. What a node has spoken of ends `unavailable` when its connection breaks.
    */
   expect(
     id: InvocationId,
@@ -46,6 +46,19 @@ export interface ReplyReceiver {
     body: Uint8Array | BodyStream | undefined,
     listener: ReplyListener,
   ): PendingReply;
+  /**
+   * The node is lost, and what could be taken back from its lane has been: all else that is expected
+   * of it ends `unavailable`. Nothing is done where it is connected: it can answer still.
+   */
+  giveUp(node: NodeId): void;
+  /** One watcher. */
+  watch(watcher: NodeWatcher): void;
+}
+
+export interface NodeWatcher {
+  onConnected(node: NodeId): void;
+  /** Its connection broke: it is dead, or cut off, or stopping. */
+  onLost(node: NodeId): void;
 }
 
 /** One invocation's way back, at the worker's end. Calls after `end` are harmless. */

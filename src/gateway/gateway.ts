@@ -8,6 +8,7 @@ import type { AsyncInvoker } from '../domain/event-queue.ts';
 import type { IdempotencyKeys } from '../domain/idempotency.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { TriggerGuard } from '../domain/http-trigger.ts';
+import type { NodeId } from '../domain/ids.ts';
 import { timeoutLimitMs } from '../domain/limits.ts';
 import type { Service } from '../domain/service.ts';
 import type { Tracing } from '../domain/trace.ts';
@@ -57,6 +58,8 @@ export interface GatewayOptions
 }
 
 export interface Gateway extends Service {
+  /** The directory has a node no more: what waits for it goes to others. */
+  nodeGone(node: NodeId): Promise<void>;
   /** `http://host:port`, or `https:`; known once started. */
   readonly address: string;
 }
@@ -72,6 +75,7 @@ class HttpGateway implements Gateway {
   readonly #app: FastifyInstance;
   readonly #certificate: Certificate | undefined;
   readonly #functionCallers: FunctionCallers;
+  readonly #invocations: Invocations;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
 
@@ -79,6 +83,7 @@ class HttpGateway implements Gateway {
     this.#listen = options.listen;
     const invocations = new Invocations(options);
     const longRequests = new LongRequests();
+    this.#invocations = invocations;
     const invoke = createInvocationHandler({
       ...options,
       longRequests,
@@ -110,6 +115,10 @@ class HttpGateway implements Gateway {
       },
     });
     this.#app = createManagementApp({ ...options, longRequests, createServer: newServer });
+  }
+
+  nodeGone(node: NodeId): Promise<void> {
+    return this.#invocations.recover(node);
   }
 
   get address(): string {

@@ -81,6 +81,7 @@ export class InvocationAnswer implements ReplyListener {
   /** What to do with the worker's end from here on; after `giveUpMs` of silence it is given up. */
   follow(pending: PendingReply, giveUpMs: number): void {
     this.#pending = pending;
+    clearTimeout(this.#backstop); // of the node that had it before
     this.#backstop = setTimeout(() => this.fail(workerSilent()), giveUpMs);
   }
 

@@ -28,6 +28,7 @@ import { lambdaRoutes, type LambdaRoutesOptions } from './lambda/lambda-routes.t
 import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
 import type { LongRequests } from './long-requests.ts';
+import { nodeRoutes, type NodeRoutesOptions } from './node-routes.ts';
 import { networkRoutes, type NetworkRoutesOptions } from './network-routes.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
 import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts';
@@ -57,6 +58,7 @@ export interface ManagementAppOptions
     UsageRoutesOptions,
     VolumeRoutesOptions,
     NetworkRoutesOptions,
+    NodeRoutesOptions,
     ScheduleRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
@@ -125,6 +127,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => keyRoutes(scope, options));
   app.register(async (scope) => secretRoutes(scope, options));
   app.register(async (scope) => sandboxRoutes(scope, options));
+  app.register(async (scope) => nodeRoutes(scope, options));
   app.register(async (scope) => registryRoutes(scope, options));
   return app;
 }

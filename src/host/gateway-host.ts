@@ -1,6 +1,7 @@
 import type { HostConfig } from '../config/host-config.ts';
 import type { FunctionRecord, FunctionSpec } from '../domain/function.ts';
 import { imageTransferLimitMs } from '../domain/limits.ts';
+import type { NodeInfo, NodeRecord } from '../domain/node.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NetworkRecord } from '../domain/private-network.ts';
 import type { StackRecord } from '../domain/stack.ts';
@@ -26,12 +27,14 @@ import { placeFunction } from '../orchestration/placement-policy.ts';
 import { requireRuntimeClass } from '../orchestration/runtime-classes.ts';
 import { askedSandboxDirectory } from '../orchestration/sandbox-directory.ts';
 import { requireVolumes } from '../orchestration/required-volumes.ts';
-import { nodesWithVolumes } from '../orchestration/volume-placement-policy.ts';
+import { nodesThatFit } from '../orchestration/constraints-policy.ts';
+import { recordedNodes } from '../orchestration/node-registry.ts';
+import { requireLabels } from '../orchestration/required-labels.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { createEventQueues } from '../queue/index.ts';
 import { BullLaneProducer } from '../queue/lane-producer.ts';
 import { ReplyServer } from '../replies/reply-server.ts';
-import { ensureClusterKey } from '../security/cluster-key.ts';
+import { clusterProof, ensureClusterKey } from '../security/cluster-key.ts';
 import { AuditLog } from '../telemetry/audit-log.ts';
 import { createSchedules } from '../schedules/index.ts';
 import { PrometheusPage } from '../telemetry/metrics/prometheus-page.ts';
@@ -60,16 +63,28 @@ export async function createGatewayHost(
   const stacks = new RedisRecordStore<StackRecord>({ ...durable, kind: 'stacks' });
   const { keys, secrets, masterKey, authorizer, guard, quotas } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
-  const nodes = new RedisNodeDirectory(fast);
+  const clusterKey =
+    config.clusterListen === undefined ? undefined : await ensureClusterKey(paths.clusterKey);
+  const isOurs = ({ id, clusterProof: proof }: NodeInfo) =>
+    clusterKey === undefined || proof === clusterProof(clusterKey, id);
+  const nodes = new RedisNodeDirectory({
+    ...fast,
+    facts,
+    onGone: (node) => void gateway.nodeGone(node),
+  });
+  const nodeRecords = new RedisRecordStore<NodeRecord>({ ...durable, kind: 'nodes' });
   const questions = new NodeQuestions(fast);
   const sandboxes = askedSandboxDirectory({ questions, nodes });
-  const nodesFor = ({ volumes }: FunctionSpec, live = nodes.live()) =>
-    nodesWithVolumes(volumes, (name) => volumeRecords.get(name), live);
+  const cluster = {
+    volume: (name: string) => volumeRecords.get(name),
+    node: (id: string) => nodeRecords.get(id),
+  };
+  const nodesFor = (spec: FunctionSpec, live = nodes.live()) =>
+    nodesThatFit(spec, live.filter(isOurs), cluster);
   const nodeVersions = new NodeVersions({ questions, nodesFor });
   const replies = new ReplyServer({
     listen: config.clusterListen ?? `unix:${paths.replies}`,
-    clusterKey:
-      config.clusterListen === undefined ? undefined : await ensureClusterKey(paths.clusterKey),
+    clusterKey,
     logger,
   });
   const lane = new BullLaneProducer(fast);
@@ -103,6 +118,7 @@ export async function createGatewayHost(
       checkEgress(spec.network, config.network);
       requireNetworks(spec, networkRecords);
       requireRuntimeClass(spec, nodes.live());
+      requireLabels(spec, nodes.live());
       requireVolumes(spec, (name) => volumeRecords.get(name) !== undefined);
     },
     facts,
@@ -127,7 +143,8 @@ export async function createGatewayHost(
     replies,
     nodes,
     sandboxes,
-    place: (spec, live) => placeFunction(spec.name, nodesFor(spec, live)),
+    place: (spec, live, inFlightOn) => placeFunction(spec, nodesFor(spec, live), inFlightOn),
+    nodeRegistry: recordedNodes({ nodes, records: nodeRecords, isOurs }),
     volumes: new VolumeClient({ socketPath: paths.volumeSocket }),
     volumeRecords,
     networks: recordedNetworks({
@@ -166,6 +183,7 @@ export async function createGatewayHost(
     volumeRecords,
     networkRecords,
     stacks,
+    nodeRecords,
     audit,
     nodes,
     questions,

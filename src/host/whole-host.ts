@@ -94,6 +94,7 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     ...(config.cpu === undefined ? {} : { HEARTH_CPU: String(config.cpu) }),
     HEARTH_LOG_LEVEL: config.logLevel,
     ...(config.volumeDir === undefined ? {} : { HEARTH_VOLUME_DIR: config.volumeDir }),
+    ...labelsOf(config),
     ...(config.tls === undefined
       ? {}
       : { HEARTH_TLS_CERT: config.tls.certFile, HEARTH_TLS_KEY: config.tls.keyFile }),
@@ -103,6 +104,11 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     ...config.openTelemetry,
     ...(config.memoryBytes === undefined ? {} : { HEARTH_MEMORY: String(config.memoryBytes) }),
   };
+}
+
+function labelsOf({ nodeLabels }: HostConfig): Record<string, string> {
+  const pairs = Object.entries(nodeLabels).map(([name, value]) => `${name}=${value}`);
+  return pairs.length === 0 ? {} : { HEARTH_NODE_LABELS: pairs.join(',') };
 }
 
 function listenOf({ listen: { host, port } }: HostConfig): string {

@@ -16,9 +16,9 @@ import { SecretGiver } from '../containers/secret-giver.ts';
 import { StemPools } from '../containers/stem-pools.ts';
 import { Tokens } from '../containers/pool/tokens.ts';
 import { Workspace } from '../containers/workspace.ts';
-import type { FunctionRecord } from '../domain/function.ts';
+import { liveVersion, type FunctionRecord } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
-import type { NodeInfo } from '../domain/node.ts';
+import type { NodeInfo, NodeRecord } from '../domain/node.ts';
 import type { NetworkRecord } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
 import type { VolumeRecord } from '../domain/volume.ts';
@@ -36,7 +36,10 @@ import { ensureNodeId } from '../orchestration/node-id.ts';
 import type { PreparationQuestion } from '../orchestration/node-versions.ts';
 import type { CollectionQuestion } from '../orchestration/nodes-garbage.ts';
 import type { SandboxQuestion } from '../orchestration/sandbox-directory.ts';
-import { nodesWithVolumes } from '../orchestration/volume-placement-policy.ts';
+import { HeldFunctions } from '../orchestration/held-functions.ts';
+import { NodeAdoption } from '../orchestration/node-adoption.ts';
+import { RedisNodeDirectory } from '../orchestration/node-directory.ts';
+import { NodeMembership } from '../orchestration/node-membership.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { isBlocked } from '../network/blocked-ranges.ts';
 import { createEventQueueWorker } from '../queue/index.ts';
@@ -44,7 +47,7 @@ import { QueueSender } from '../queue/queue-sender.ts';
 import { QueueTriggers } from '../queue/queue-triggers.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
-import { readClusterKey } from '../security/cluster-key.ts';
+import { clusterProof, readClusterKey } from '../security/cluster-key.ts';
 import { IdRanges } from '../security/id-ranges.ts';
 import { signWebhook } from '../security/webhook-signature.ts';
 import { strictProfile } from '../security/strict-profile.ts';
@@ -54,6 +57,7 @@ import { UsageMeter } from '../telemetry/usage/usage-meter.ts';
 import { createNodeVolumes, mountPlan } from '../volumes/index.ts';
 import { AddressedAttempts } from '../worker/addressed-attempts.ts';
 import { Attempts } from '../worker/attempts.ts';
+import { Standby } from '../worker/standby.ts';
 import { DeployedVersions } from '../worker/deployed-versions.ts';
 import { Dispatcher } from '../worker/dispatcher.ts';
 import { InvocationRunner } from '../worker/invocation-runner.ts';
@@ -65,7 +69,7 @@ import { imageFolders, imagesOf } from './images.ts';
 import { workerNetwork } from './network.ts';
 import { redisOf } from './redis.ts';
 import { workerSecurity } from './security.ts';
-import { standbyOf } from './standby.ts';
+import { workerPlacement } from './worker-placement.ts';
 import { tracesOf } from './traces.ts';
 
 /** Where a worker mounts its own file system in memory; the host sees an empty folder. */
@@ -87,7 +91,8 @@ const sandboxMemoryShare = 0.75;
 export async function createWorkerHost(config: HostConfig, logger: Logger): Promise<Service> {
   const paths = dataPaths(config.dataDir);
   const classes = await openRuntimeClasses(config.runtimeClasses);
-  const node = await nodeInfo(config, classes);
+  const clusterKey = await readClusterKey(paths.clusterKey);
+  const node = await nodeInfo(config, classes, clusterKey);
   const facts = new FactBus();
   facts.subscribe(logFacts(logger));
   const { tracing, recorder } = tracesOf('hearth-worker', config, facts, logger);
@@ -179,7 +184,6 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     yieldStems: (bytes) => stems.yield(bytes),
     facts,
   });
-  const clusterKey = await readClusterKey(paths.clusterKey);
   const replies = new ReplyClient({ node: node.id, clusterKey, logger });
   const versions = new VersionCache(images.node);
   const runner = new InvocationRunner({
@@ -191,9 +195,13 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     logger,
   });
   const dispatcher = new Dispatcher({ runner, replies });
-  const standby = standbyOf({ node, functions, fast, versions, stems, pool, logger });
+  const nodes = new RedisNodeDirectory({ ...fast, facts });
+  const nodeRecords = new RedisRecordStore<NodeRecord>({ ...durable, kind: 'nodes' });
+  const placement = workerPlacement({ node, nodes, nodeRecords, volumeRecords });
+  const { isFirst: isOurs, mayRun } = placement;
+  const standby = new Standby({ functions, versions, stems, pool, isOurs, logger });
   const attempts = new AddressedAttempts({
-    functions: new Attempts({ functions, runner }),
+    functions: new Attempts({ functions, runner, mayRun }),
     webhooks: new WebhookSender({
       secrets: security.forSandboxes.secrets,
       sign: signWebhook,
@@ -211,13 +219,26 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const queueTriggers = new QueueTriggers({
     ...durable,
-    functions,
+    functions: { list: () => functions.list().filter((one) => mayRun(liveVersion(one).spec)) },
     tracing,
     runner: attempts,
     connections: queues,
   });
   const consumer = new BullLaneConsumer({ ...fast, node: node.id, handler: dispatcher.dispatch });
-  const announcement = new NodeAnnouncement({ ...fast, node });
+  const held = new HeldFunctions();
+  facts.subscribe(held.listen);
+  const announcement = new NodeAnnouncement({
+    ...fast,
+    node,
+    load: () => ({ invocations: runner.running, functions: held.list() }),
+  });
+  const adoption = new NodeAdoption({
+    self: node.id,
+    nodes,
+    records: nodeRecords,
+    adopt: eventQueues.adopt,
+    logger,
+  });
   const garbage = collectedGarbage(images.node.garbage, versions);
   const answers = new NodeAnswers({
     ...fast,
@@ -233,8 +254,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const deployedVersions = new DeployedVersions({
     functions,
-    mayRun: ({ volumes: mounts }) =>
-      nodesWithVolumes(mounts, (name) => volumeRecords.get(name), [node]).length > 0,
+    mayRun: placement.fits,
     images: images.node,
     versions,
     logger,
@@ -268,11 +288,15 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     consumer,
     functions,
     answers,
-    ...standby,
+    nodes,
+    nodeRecords,
+    standby,
     deployedVersions,
     new PeriodicCollection(garbage, logger),
-    eventQueues,
+    eventQueues.service,
     queueTriggers,
+    adoption,
+    new NodeMembership({ node, records: nodeRecords, facts }),
     announcement,
   ]);
 }
@@ -280,11 +304,16 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
 async function nodeInfo(
   config: HostConfig,
   classes: ReadonlyMap<string, OciRuntime>,
+  clusterKey: Buffer | undefined,
 ): Promise<NodeInfo> {
   const names = [...classes.keys()];
+  const id = await ensureNodeId(dataPaths(config.dataDir).nodeId);
   return {
-    id: await ensureNodeId(dataPaths(config.dataDir).nodeId),
+    id,
     hostname: config.hostname,
+    cpus: availableParallelism(),
+    labels: config.nodeLabels,
+    ...(clusterKey ? { clusterProof: clusterProof(clusterKey, id) } : {}),
     runtimeClasses: names,
     ownKernelClasses: names.filter((name) => classes.get(name)?.hasOwnKernel),
     memoryBytes: config.memoryBytes ?? Math.floor(totalmem() * sandboxMemoryShare),

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../domain/logger.ts';
-import type { NodeInfo } from '../domain/node.ts';
+import type { NodeInfo, NodeLoad } from '../domain/node.ts';
 import type { Service } from '../domain/service.ts';
 import {
   connect,
@@ -19,6 +19,8 @@ const expiryMs = 5 * heartbeatMs;
 
 export interface NodeAnnouncementOptions extends RedisConnectionOptions {
   readonly node: NodeInfo;
+  /** Asked at each heartbeat. */
+  readonly load?: () => NodeLoad;
   readonly heartbeatMs?: number;
 }
 
@@ -26,6 +28,7 @@ export interface NodeAnnouncementOptions extends RedisConnectionOptions {
 export class NodeAnnouncement implements Service {
   readonly name = 'node-announcement';
   readonly #node: NodeInfo;
+  readonly #load: (() => NodeLoad) | undefined;
   readonly #keys: ReturnType<typeof redisKeys>;
   readonly #logger: Logger;
   readonly #redis: Redis;
@@ -33,6 +36,7 @@ export class NodeAnnouncement implements Service {
 
   constructor(options: NodeAnnouncementOptions) {
     this.#node = options.node;
+    this.#load = options.load;
     this.#keys = redisKeys(options.keyPrefix);
     this.#logger = options.logger;
     this.#redis = newRedis(options, 'announcing this node');
@@ -65,7 +69,7 @@ export class NodeAnnouncement implements Service {
   async #announce(): Promise<void> {
     const { nodeIds, node } = this.#keys;
     const { id } = this.#node;
-    const info = JSON.stringify(this.#node);
+    const info = JSON.stringify({ ...this.#node, load: this.#load?.() });
     try {
       await Promise.all([
         this.#redis.sadd(nodeIds, id),

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis';
+import type { FactPublisher } from '../domain/facts.ts';
+import type { NodeId } from '../domain/ids.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NodeDirectory, NodeInfo } from '../domain/node.ts';
 import type { Service } from '../domain/service.ts';
@@ -13,6 +15,9 @@ import { redisKeys } from './redis-keys.ts';
 import { Repeating } from '../lib/repeating.ts';
 
 export interface RedisNodeDirectoryOptions extends RedisConnectionOptions {
+  readonly facts?: FactPublisher;
+  /** A node is not there any more: it stopped, or was not heard of for too long. */
+  readonly onGone?: (node: NodeId) => void;
   readonly lookIntervalMs?: number;
 }
 
@@ -22,6 +27,7 @@ export interface RedisNodeDirectoryOptions extends RedisConnectionOptions {
  */
 export class RedisNodeDirectory implements NodeDirectory, Service {
   readonly name = 'node-directory';
+  readonly #options: RedisNodeDirectoryOptions;
   readonly #keys: ReturnType<typeof redisKeys>;
   readonly #logger: Logger;
   readonly #redis: Redis;
@@ -29,6 +35,7 @@ export class RedisNodeDirectory implements NodeDirectory, Service {
   #live: readonly NodeInfo[] = [];
 
   constructor(options: RedisNodeDirectoryOptions) {
+    this.#options = options;
     this.#keys = redisKeys(options.keyPrefix);
     this.#logger = options.logger;
     this.#redis = newRedis(options, 'looking for nodes');
@@ -55,15 +62,27 @@ export class RedisNodeDirectory implements NodeDirectory, Service {
     try {
       const ids = await this.#redis.smembers(nodeIds);
       const announcements = ids.length > 0 ? await this.#redis.mget(ids.map(node)) : [];
-      this.#live = announcements
-        .filter((json) => json !== null)
-        .map((json) => JSON.parse(json) as NodeInfo);
+      this.#found(
+        announcements.filter((json) => json !== null).map((json) => JSON.parse(json) as NodeInfo),
+      );
       const expired = ids.filter((_id, index) => announcements[index] === null);
-      // Should the node be back meanwhile, its next heartbeat puts it in again.
-      if (expired.length > 0) await this.#redis.srem(nodeIds, expired);
+      for (const id of expired) await this.#strike(id);
     } catch (cause) {
       throw redisUnavailable(cause);
     }
+  }
+
+  #found(live: readonly NodeInfo[]): void {
+    const before = this.#live;
+    this.#live = live;
+    const gone = before.filter(({ id }) => !live.some((node) => node.id === id));
+    for (const { id } of gone) this.#options.onGone?.(id);
+  }
+
+  /** Should the node be back meanwhile, its next heartbeat puts it in again. */
+  async #strike(node: NodeId): Promise<void> {
+    const isFirst = (await this.#redis.srem(this.#keys.nodeIds, node)) > 0;
+    if (isFirst) this.#options.facts?.publish('node.lost', { node }); // one directory tells of it
   }
 
   async #lookAgain(): Promise<void> {

@@ -18,7 +18,7 @@ export const schemaKeys = (prefix: string) => ({
   lock: `${prefix}{schema}:lock`,
 });
 
-/** What is defined by users and kept for good. */
+/** What is defined by users, and which nodes there are: kept for good. */
 export const recordKinds = [
   'functions',
   'keys',
@@ -26,6 +26,7 @@ export const recordKinds = [
   'volumes',
   'networks',
   'stacks',
+  'nodes',
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 

@@ -55,7 +55,7 @@ export class EventQueueConsumer implements Service {
     // News that were missed while the connection was lost are found by looking.
     this.#news.on('ready', () => void this.#guard(this.#follow()));
     await this.#follow();
-    await this.#recover();
+    await this.adopt(this.#options.node);
     this.#looking.start();
     this.#renewing.start();
   }
@@ -68,7 +68,7 @@ export class EventQueueConsumer implements Service {
     await Promise.race([Promise.all(this.#running), aborted(grace)]);
     this.#abandoned.abort();
     await this.#renewing.stop();
-    await this.#guard(this.#recover());
+    await this.#guard(this.adopt(this.#options.node));
   }
 
   async #follow(): Promise<void> {
@@ -76,9 +76,12 @@ export class EventQueueConsumer implements Service {
     await this.#news.subscribe(wake, cancel);
   }
 
-  /** What this node had under way and nobody works on any more. */
-  async #recover(): Promise<void> {
-    const { connection, node, delivery } = this.#options;
+  /**
+   * Hands back what a node, this or another one that is lost, had under way: it begins again. Should
+   * that node be alive, its results come too late. Several may do it at once.
+   */
+  async adopt(node: NodeId): Promise<void> {
+    const { connection, delivery } = this.#options;
     const running = await connection.redis.hgetall(connection.keys.running(node));
     for (const [id, entry] of Object.entries(running)) {
       const [functionName = '', token = ''] = entry.split(' ');

@@ -24,6 +24,7 @@ export class GroupCommit<T> {
   readonly #options: GroupCommitOptions<T>;
   #waiting: Waiting<T>[] = [];
   #inFlight = 0;
+  #newest: Promise<void> = Promise.resolve();
 
   constructor(options: GroupCommitOptions<T>) {
     this.#options = options;
@@ -32,10 +33,16 @@ export class GroupCommit<T> {
   /** Resolves when the item's commit has; rejects with what that failed with. */
   add(item: T): Promise<void> {
     if (this.#waiting.length >= this.#options.maxWaiting) return Promise.reject(full());
-    return new Promise((resolve, reject) => {
+    this.#newest = new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
       if (this.#inFlight < this.#options.maxInFlight) void this.#commitNext();
     });
+    return this.#newest;
+  }
+
+  /** Resolves when what was added last has been committed, or has failed. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#newest.catch(() => {});
   }
 
   async #commitNext(): Promise<void> {

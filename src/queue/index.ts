@@ -56,7 +56,13 @@ export interface EventQueueWorkerOptions extends EventQueuesOptions {
 }
 
 /** What takes invocations from the event queues and runs them on this node. */
-export function createEventQueueWorker(options: EventQueueWorkerOptions): Service {
+export interface EventQueueWorker {
+  readonly service: Service;
+  /** Begins again what another node, which is lost, had under way. Idempotent. */
+  readonly adopt: (node: NodeId) => Promise<void>;
+}
+
+export function createEventQueueWorker(options: EventQueueWorkerOptions): EventQueueWorker {
   const connection = new EventQueueConnection(options);
   const journal = new ResultJournal(options.journalPath);
   const store = new InvocationStore(connection);
@@ -70,5 +76,8 @@ export function createEventQueueWorker(options: EventQueueWorkerOptions): Servic
     destinations,
   });
   const consumer = new EventQueueConsumer({ ...options, connection, delivery });
-  return new ServiceGroup('event queues', [connection, journal, consumer]);
+  return {
+    service: new ServiceGroup('event queues', [connection, journal, consumer]),
+    adopt: (node) => consumer.adopt(node),
+  };
 }

@@ -1,11 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { HostError } from '../domain/errors.ts';
-import type { NodeId } from '../domain/ids.ts';
+import type { InvocationId, NodeId } from '../domain/ids.ts';
 import type { LaneItem, LaneProducer } from '../domain/lane.ts';
 import type { Service } from '../domain/service.ts';
 import { GroupCommit } from './group-commit.ts';
-import { encodeLaneItem, type EncodedLaneItem } from './lane-item-codec.ts';
+import { decodeLaneBatch, encodeLaneItem, type EncodedLaneItem } from './lane-item-codec.ts';
 import { laneName, reconnectDelayMs, type LaneBatch, type LaneOptions } from './lane.ts';
 
 const maxBatch = 64;
@@ -28,6 +29,23 @@ const silenceLimitMs = 1000;
 /** BullMQ's own log of each lane, which nobody reads, would keep 10,000 entries. */
 const keptEvents = 100;
 
+/**
+ * KEYS the lane's list of waiting jobs. ARGV what the keys of its jobs begin with, their name.
+ * Takes those jobs away and returns their data. A worker takes a job off the same list: one of the
+ * two has it.
+ */
+const withdrawScript = `
+local withdrawn = {}
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local job = ARGV[1] .. id
+  if redis.call('HGET', job, 'name') == ARGV[2] then
+    redis.call('LREM', KEYS[1], 1, id)
+    withdrawn[#withdrawn + 1] = redis.call('HGET', job, 'data')
+    redis.call('DEL', job)
+  end
+end
+return withdrawn`;
+
 interface Lane {
   readonly queue: Queue;
   readonly commits: GroupCommit<EncodedLaneItem>;
@@ -44,6 +62,8 @@ export class BullLaneProducer implements LaneProducer, Service {
   readonly name = 'lane producer';
   readonly #options: LaneOptions;
   readonly #redis: Redis;
+  /** The name of its jobs, by which it finds them again. */
+  readonly #gateway = randomUUID();
   readonly #lanes = new Map<NodeId, Lane>();
 
   constructor(options: LaneOptions) {
@@ -88,6 +108,20 @@ export class BullLaneProducer implements LaneProducer, Service {
     return this.#lane(node).commits.add(encodeLaneItem(item));
   }
 
+  async withdraw(node: NodeId): Promise<readonly InvocationId[]> {
+    const lane = this.#lanes.get(node);
+    if (!lane) return [];
+    await lane.commits.settled();
+    const { queue } = lane;
+    const args = [queue.toKey('wait'), queue.toKey(''), this.#gateway] as const;
+    try {
+      const jobs = (await this.#redis.eval(withdrawScript, 1, ...args)) as readonly string[];
+      return jobs.flatMap((json) => decodeLaneBatch(JSON.parse(json)).map(({ id }) => id));
+    } catch (cause) {
+      throw unreachable(cause);
+    }
+  }
+
   #lane(node: NodeId): Lane {
     let lane = this.#lanes.get(node);
     if (!lane) {
@@ -111,7 +145,7 @@ export class BullLaneProducer implements LaneProducer, Service {
     const commit = async (items: readonly EncodedLaneItem[]) => {
       try {
         const batch: LaneBatch = { items };
-        await queue.add('batch', batch);
+        await queue.add(this.#gateway, batch);
       } catch (cause) {
         throw unreachable(cause);
       }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { encodeFrame, FrameDecoder } from '../lib/frames.ts';
-import { frameLimitBytes } from './reply-frames.ts';
+import { frame, frameLimitBytes } from './reply-frames.ts';
 
 export interface FrameLinkEvents {
   onFrame(type: number, payload: Buffer): void;
@@ -8,8 +8,14 @@ export interface FrameLinkEvents {
   onClose(error: Error | undefined): void;
 }
 
-/** How long a connection says nothing before the kernel asks whether the other end is there. */
-const keepAliveMs = 1_000;
+/** Each end lets the other hear that often that it is there. */
+const beatMs = 1_000;
+
+/**
+ * So many of its own beats without a word from the other end: its machine is gone, or the way to it.
+ * Counted, not timed: who stood still itself has not listened.
+ */
+const silentBeatsLimit = 6;
 
 /** Frames over one socket. What is sent within one turn of the event loop is one write. */
 export class FrameLink {
@@ -19,12 +25,18 @@ export class FrameLink {
   constructor(socket: Socket, events: FrameLinkEvents) {
     this.#socket = socket;
     let failure: Error | undefined;
-    const decoder = new FrameDecoder(frameLimitBytes, (type, payload) =>
-      events.onFrame(type, payload),
-    );
+    const decoder = new FrameDecoder(frameLimitBytes, (type, payload) => {
+      if (type !== frame.alive) events.onFrame(type, payload);
+    });
+    let silentBeats = 0;
+    const beating = setInterval(() => {
+      silentBeats += 1;
+      if (silentBeats > silentBeatsLimit) socket.destroy(silent());
+      else this.send(frame.alive);
+    }, beatMs);
     socket.setNoDelay(true);
-    socket.setKeepAlive(true, keepAliveMs);
     socket.on('data', (chunk: Buffer) => {
+      silentBeats = 0;
       try {
         decoder.push(chunk);
       } catch (error) {
@@ -34,7 +46,10 @@ export class FrameLink {
     socket.on('error', (error) => {
       failure = error;
     });
-    socket.on('close', () => events.onClose(failure));
+    socket.on('close', () => {
+      clearInterval(beating);
+      events.onClose(failure);
+    });
   }
 
   /** Does nothing once the link is closing: the peer will hear that, and nothing else matters. */
@@ -70,3 +85,6 @@ export class FrameLink {
     this.#socket.destroy();
   }
 }
+
+const silent = (): Error =>
+  new Error(`the other end has not been heard for ${(beatMs * silentBeatsLimit) / 1000} s`);

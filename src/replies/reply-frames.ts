@@ -18,8 +18,11 @@ import { FrameError } from '../lib/frames.ts';
  *                     CANCEL       nothing; also for an id that the worker has not met
  *                     BODY         bytes of the request's body
  *                     BODY_END     nothing
+ *
+ * Both also send ALIVE, nothing and without an id, each second: who is not heard for long is gone.
  */
 export const frame = {
+  alive: 0x00,
   hello: 0x01,
   head: 0x02,
   chunk: 0x03,

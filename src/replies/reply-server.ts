@@ -5,7 +5,7 @@ import { HostError, toHostError } from '../domain/errors.ts';
 import type { InvocationId, NodeId } from '../domain/ids.ts';
 import type { BodyStream } from '../domain/invocation.ts';
 import type { Logger } from '../domain/logger.ts';
-import type { PendingReply, ReplyListener, ReplyReceiver } from '../domain/reply.ts';
+import type { NodeWatcher, PendingReply, ReplyListener, ReplyReceiver } from '../domain/reply.ts';
 import type { Service } from '../domain/service.ts';
 import { WindowSender } from '../lib/window-sender.ts';
 import { listenWithKey } from './cluster-channel.ts';
@@ -48,6 +48,7 @@ export class ReplyServer implements ReplyReceiver, Service {
   /** Each with the node at its other end, once that has said its name. */
   readonly #links = new Map<FrameLink, NodeId | undefined>();
   readonly #expected = new Map<InvocationId, Expected>();
+  #watcher: NodeWatcher | undefined;
   #address = '';
 
   constructor(options: ReplyServerOptions) {
@@ -102,12 +103,22 @@ export class ReplyServer implements ReplyReceiver, Service {
     return {
       grant: (bytes) => expected.link?.send(frame.grant, encodeId(id), uint32(bytes)),
       cancel: () => {
-        if (!this.#forget(id)) return;
+        if (this.#expected.get(id) !== expected) return;
+        this.#forget(id);
         // A worker that has not spoken of it yet may be running it all the same.
         const links = expected.link ? [expected.link] : this.#linksOf(node);
         for (const link of links) link.send(frame.cancel, encodeId(id));
       },
     };
+  }
+
+  giveUp(node: NodeId): void {
+    if (this.#linksOf(node).length > 0) return;
+    this.#end((expected) => expected.node === node && !expected.link);
+  }
+
+  watch(watcher: NodeWatcher): void {
+    this.#watcher = watcher;
   }
 
   /** @throws HostError `invalid` for TCP without a key. */
@@ -124,17 +135,23 @@ export class ReplyServer implements ReplyReceiver, Service {
   #connected(socket: Socket): void {
     const link: FrameLink = new FrameLink(socket, {
       onFrame: (type, payload) => {
-        if (type === frame.hello) this.#links.set(link, decodeHello(payload));
+        if (type === frame.hello) this.#greeted(link, decodeHello(payload));
         else this.#received(link, type, payload);
       },
       onClose: (error) => {
         const node = this.#links.get(link);
         this.#links.delete(link);
         if (error) this.#options.logger.warn({ error, node }, 'A reply connection broke.');
-        this.#lost(link, node);
+        this.#end((expected) => expected.link === link);
+        if (node !== undefined) this.#watcher?.onLost(node);
       },
     });
     this.#links.set(link, undefined);
+  }
+
+  #greeted(link: FrameLink, node: NodeId): void {
+    this.#links.set(link, node);
+    this.#watcher?.onConnected(node);
   }
 
   #linksOf(node: NodeId): FrameLink[] {
@@ -203,11 +220,10 @@ export class ReplyServer implements ReplyReceiver, Service {
     return this.#expected.delete(id);
   }
 
-  /** Ends what the worker was at, and what it may have been about to begin. */
-  #lost(link: FrameLink, node: NodeId | undefined): void {
+  /** Ends those that nobody will answer any more. */
+  #end(isLost: (expected: Expected) => boolean): void {
     for (const [id, expected] of this.#expected) {
-      const isItsOwn = expected.link === link || (!expected.link && expected.node === node);
-      if (!isItsOwn) continue;
+      if (!isLost(expected)) continue;
       this.#forget(id);
       expected.listener.onEnd(workerLost(), { node: expected.node, timings: {} });
     }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { HostError } from '../domain/errors.ts';
 import { ensureSecretFile } from './secret-file.ts';
@@ -25,4 +25,9 @@ function parse(text: string, file: string): Buffer {
     'security.bad_cluster_key',
     `${file} holds no cluster key. Copy it from the machine of the gateway.`,
   );
+}
+
+/** Tells whether a node has the same key as a gateway, and says nothing of the key. */
+export function clusterProof(key: Buffer, name: string): string {
+  return createHmac('sha256', key).update(`hearth node ${name}`).digest('base64url');
 }

@@ -31,6 +31,9 @@ const wording: Readonly<
   'function.traffic_changed': { level: 'info', message: 'The traffic of a function changed.' },
   'function.canary_moved': { level: 'info', message: 'A canary moved.' },
   'function.removed': { level: 'info', message: 'A function was removed.' },
+  'node.joined': { level: 'info', message: 'A node joined.' },
+  'node.left': { level: 'info', message: 'A node left.' },
+  'node.lost': { level: 'warn', message: 'A node was lost.' },
   'facts.lost': { level: 'warn', message: 'Facts did not reach the stream of the cluster.' },
 };
 

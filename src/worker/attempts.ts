@@ -4,6 +4,7 @@ import {
   chosenVersion,
   liveVersion,
   namedVersion,
+  type FunctionSpec,
   type FunctionStore,
 } from '../domain/function.ts';
 import type { HeaderList } from '../domain/invocation.ts';
@@ -20,6 +21,8 @@ const mostAtOnce = 64;
 export interface AttemptsOptions {
   readonly functions: Pick<FunctionStore, 'get'>;
   readonly runner: Pick<InvocationRunner, 'run'>;
+  /** Is this one of the function's nodes? Others leave its invocations to them. */
+  readonly mayRun: (spec: FunctionSpec) => boolean;
 }
 
 /** Runs attempts of asynchronous invocations with the version that serves when they begin. */
@@ -33,7 +36,9 @@ export class Attempts implements AttemptRunner {
   capacityFor(functionName: string): number {
     const record = this.#options.functions.get(functionName);
     if (!record) return mostAtOnce; // each of them ends at once
-    const { concurrency, scaling } = liveVersion(record).spec;
+    const { spec } = liveVersion(record);
+    if (!this.#options.mayRun(spec)) return 0;
+    const { concurrency, scaling } = spec;
     return Math.min(concurrency * scaling.max, mostAtOnce);
   }
 

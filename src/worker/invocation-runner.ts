@@ -69,13 +69,25 @@ export class InvocationRunner {
   readonly #options: InvocationRunnerOptions;
   /** Known not to take streams, so that no sandbox has to wait for a body that is still on its way. */
   readonly #takeNoStreams = new WeakSet<PreparedVersion>();
+  #running = 0;
 
   constructor(options: InvocationRunnerOptions) {
     this.#options = options;
   }
 
+  /** How many have not ended. */
+  get running(): number {
+    return this.#running;
+  }
+
   /** Never rejects: it ends in exactly one end of the stream. */
   async run(request: RunRequest, stream: ReplyStream): Promise<void> {
+    this.#running += 1;
+    await this.#run(request, stream);
+    this.#running -= 1;
+  }
+
+  async #run(request: RunRequest, stream: ReplyStream): Promise<void> {
     const progress: Progress = {
       phase: 'queue',
       timings: { queue: Math.max(0, Date.now() - request.acceptedMs) },

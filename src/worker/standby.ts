@@ -2,6 +2,7 @@ import {
   liveVersion,
   servedVersions,
   type FunctionRecord,
+  type FunctionSpec,
   type FunctionStore,
 } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
@@ -14,7 +15,7 @@ export interface StandbyOptions {
   readonly functions: Pick<FunctionStore, 'list' | 'onChange'>;
   readonly versions: Pick<VersionCache, 'prepare'>;
   /** Does this node keep the sandboxes that the function wants kept? */
-  readonly isOurs: (functionName: string) => boolean;
+  readonly isOurs: (spec: FunctionSpec) => boolean;
   readonly stems: StemKeeper;
   readonly pool: SandboxReserver;
   readonly logger: Logger;
@@ -77,7 +78,7 @@ export class Standby implements Service {
     const { versions, isOurs, logger } = this.#options;
     const { digest, spec } = liveVersion(record);
     const served = servedVersions(record);
-    if (!(spec.scaling.min > 0) || !isOurs(record.name)) return { served };
+    if (!(spec.scaling.min > 0) || !isOurs(spec)) return { served };
     try {
       return {
         served,

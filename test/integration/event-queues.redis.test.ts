@@ -188,6 +188,29 @@ describe('an asynchronous invocation', () => {
       attempts: [{ outcome: 'lost' }, { outcome: 'ok' }],
     });
   });
+
+  test('that a lost node had begun begins again at once on another; its result comes too late', async () => {
+    const begun = Promise.withResolvers<void>();
+    const late = Promise.withResolvers<void>();
+    worker.script = async () => {
+      begun.resolve();
+      await late.promise;
+      return answered('too late');
+    };
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id));
+    await begun.promise;
+    worker.capacity = 0;
+    await using other = await ScriptedAttempts.start(redis.socketPath, 'node-2');
+    await other.adopt('node-1');
+    const record = await end(id);
+    expect(record).toMatchObject({ state: 'done', spent: 0 });
+    expect(record?.attempts.at(-1)).toMatchObject({ node: 'node-2', outcome: 'ok' });
+    late.resolve();
+    await other.adopt('node-1'); // there is nothing any more
+    expect(Buffer.from((await queues.records.answer(id)) ?? '').toString()).toBe('ok');
+    expect(other.attempts).toHaveLength(1);
+  });
 });
 
 describe('a destination', () => {

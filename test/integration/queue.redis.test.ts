@@ -75,6 +75,36 @@ describe('a lane', () => {
     expect(taken.toSorted(byId)).toEqual(sent);
   });
 
+  test('gives back to a gateway what that has put there and nobody has taken', async () => {
+    const other = new BullLaneProducer(options());
+    await other.start(never);
+    const [mine, others] = [[item(), item()], [item()]] as const;
+    await Promise.all(mine.map((one) => producer.enqueue(node, one)));
+    await Promise.all(others.map((one) => other.enqueue(node, one)));
+    const ids = mine.map(({ id }) => id);
+    expect((await producer.withdraw(node)).toSorted()).toEqual(ids.toSorted());
+    expect(await producer.withdraw(node)).toEqual([]);
+    await consumer.start(never);
+    await vi.waitFor(() => expect(taken).toEqual(others));
+    await laneIsEmpty();
+    expect(await producer.withdraw(node)).toEqual([]);
+    await other.stop();
+  });
+
+  test('gives an item to its node or back, never both, however the two race', async () => {
+    await consumer.start(never);
+    const sent = Array.from({ length: 200 }, item);
+    const given: string[] = [];
+    for (const one of sent) {
+      const added = producer.enqueue(node, one);
+      given.push(...(await producer.withdraw(node)));
+      await added;
+    }
+    await laneIsEmpty();
+    const all = [...taken.map(({ id }) => id), ...given];
+    expect(all.toSorted()).toEqual(sent.map(({ id }) => id).toSorted());
+  });
+
   test('keeps what is sent before its node is there', async () => {
     const sent = item();
     await producer.enqueue(node, sent);

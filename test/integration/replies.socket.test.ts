@@ -218,8 +218,22 @@ describe('when a side is gone', () => {
   test('the gateway hears that the worker was lost, also if it had said nothing yet', async () => {
     await otherInvocationUnderWay();
     expectReply();
+    const onLost = vi.fn<(node: string) => void>();
+    server.watch({ onConnected() {}, onLost });
+    server.giveUp(node); // it is connected
     await client.stop(never);
+    await vi.waitFor(() => expect(onLost).toHaveBeenCalledExactlyOnceWith(node));
+    expect(told).toEqual([]);
+    server.giveUp(node);
     expect(await ended.promise).toMatchObject({ reason: 'worker.lost', retryAfterMs: 1000 });
+  });
+
+  test('the gateway hears at once that a worker was lost that had begun', async () => {
+    expectReply();
+    open().head({ status: 200, headers: [] }, info);
+    await vi.waitFor(() => expect(told).toHaveLength(1));
+    await client.stop(never);
+    expect(await ended.promise).toMatchObject({ reason: 'worker.lost' });
   });
 
   test('the worker hears that the gateway was lost', async () => {

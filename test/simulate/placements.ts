@@ -1,5 +1,5 @@
 import type { NodeInfo } from '../../src/domain/node.ts';
-import { placeFunction } from '../../src/orchestration/placement-policy.ts';
+import { rankNodes } from '../../src/orchestration/placement-policy.ts';
 import type { SimulatedNode } from './cluster.ts';
 
 /** Where a new sandbox of a function is made: the index of a node. */
@@ -30,7 +30,7 @@ function placedByHash(nodes: readonly SimulatedNode[]): Placement {
   return (name) => {
     let index = known.get(name);
     if (index === undefined) {
-      index = indexes.get(placeFunction(name, infos) ?? '') ?? 0;
+      index = indexes.get(rankNodes(name, infos)[0]?.id ?? '') ?? 0;
       known.set(name, index);
     }
     return index;

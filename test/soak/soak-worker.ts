@@ -26,5 +26,5 @@ const worker = createEventQueueWorker({
     },
   },
 });
-await worker.start(new AbortController().signal);
+await worker.service.start(new AbortController().signal);
 process.stdout.write('ready\n');

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultAsyncSettings, type AsyncSettings } from '../../src/domain/async-settings.ts';
 import type { AsyncInvocation, Attempt, AttemptResult } from '../../src/domain/event-queue.ts';
-import type { Service } from '../../src/domain/service.ts';
-import { createEventQueueWorker, type EventQueueWorkerOptions } from '../../src/queue/index.ts';
+import {
+  createEventQueueWorker,
+  type EventQueueWorker,
+  type EventQueueWorkerOptions,
+} from '../../src/queue/index.ts';
 import { recordOf, specOf } from './function-records.ts';
 import { silentLogger } from './silent-logger.ts';
 import { noTracing } from '../../src/domain/trace.ts';
@@ -17,38 +20,43 @@ export class ScriptedAttempts implements AsyncDisposable {
   capacity = 8;
   readonly #folder: string;
   readonly #options: Pick<EventQueueWorkerOptions, 'redis' | 'node'>;
-  #service: Service;
+  #worker: EventQueueWorker;
 
   private constructor(folder: string, options: Pick<EventQueueWorkerOptions, 'redis' | 'node'>) {
     this.#folder = folder;
     this.#options = options;
-    this.#service = this.#create();
+    this.#worker = this.#create();
   }
 
   static async start(socketPath: string, node = 'node-1'): Promise<ScriptedAttempts> {
     const folder = await mkdtemp(join(tmpdir(), 'hearth-worker-'));
     const worker = new ScriptedAttempts(folder, { redis: { path: socketPath }, node });
-    await worker.#service.start(AbortSignal.timeout(30_000));
+    await worker.#worker.service.start(AbortSignal.timeout(30_000));
     return worker;
   }
 
   /** Ends it as SIGTERM would; what still runs after the grace is handed back. */
   stop(grace: AbortSignal = AbortSignal.timeout(5_000)): Promise<void> {
-    return this.#service.stop(grace);
+    return this.#worker.service.stop(grace);
   }
 
   /** The same node once more, with its journal. */
   async restart(): Promise<void> {
-    this.#service = this.#create();
-    await this.#service.start(AbortSignal.timeout(30_000));
+    this.#worker = this.#create();
+    await this.#worker.service.start(AbortSignal.timeout(30_000));
+  }
+
+  /** As when another node is lost. */
+  adopt(node: string): Promise<void> {
+    return this.#worker.adopt(node);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#service.stop(AbortSignal.abort());
+    await this.#worker.service.stop(AbortSignal.abort());
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  #create(): Service {
+  #create(): EventQueueWorker {
     return createEventQueueWorker({
       ...this.#options,
       keyPrefix: 'test',

@@ -13,7 +13,7 @@ import type { SecretRecord } from '../../src/domain/secret.ts';
 import type { Quotas } from '../../src/domain/quota.ts';
 import type { NetworkRecord } from '../../src/domain/private-network.ts';
 import type { StackRecord } from '../../src/domain/stack.ts';
-import type { NodeInfo } from '../../src/domain/node.ts';
+import type { NodeInfo, NodeRecord } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { UsageRow } from '../../src/domain/usage.ts';
 import { noTracing, type Tracing } from '../../src/domain/trace.ts';
@@ -23,6 +23,7 @@ import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { Registry } from '../../src/images/index.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
 import { recordedNetworks } from '../../src/orchestration/private-networks.ts';
+import { recordedNodes } from '../../src/orchestration/node-registry.ts';
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
 import { KeyAuthorizer } from '../../src/security/key-authorizer.ts';
 import { Sealer } from '../../src/security/sealer.ts';
@@ -126,7 +127,12 @@ export class RunningGateway implements AsyncDisposable {
           silentNodes: [],
         }),
       },
-      place: (spec, live) => placeFunction(spec.name, live),
+      place: (spec, live, inFlightOn) => placeFunction(spec, live, inFlightOn),
+      nodeRegistry: recordedNodes({
+        nodes: { live: () => this.nodes },
+        records: new MemoryRecordStore<NodeRecord>(),
+        isOurs: () => true,
+      }),
       schedules: noSchedules,
       volumes: this.volumes,
       volumeRecords: this.volumes,

@@ -3,6 +3,7 @@ import type { InvocationId, NodeId } from '../../src/domain/ids.ts';
 import type { BodyStream, InvocationOutcome, ResponseHead } from '../../src/domain/invocation.ts';
 import type { LaneItem, LaneProducer } from '../../src/domain/lane.ts';
 import type {
+  NodeWatcher,
   PendingReply,
   ReplyListener,
   ReplyReceiver,
@@ -65,6 +66,10 @@ export class ScriptedWorker implements LaneProducer, ReplyReceiver {
   readonly invocations: ScriptedInvocation[] = [];
   /** What the worker does with an invocation; it may keep it for later. */
   script: (invocation: ScriptedInvocation) => void = (invocation) => invocation.answer('ok');
+  /** What lies in the lane of a node that is lost. */
+  readonly withdrawable: InvocationId[] = [];
+  readonly givenUp: NodeId[] = [];
+  watcher: NodeWatcher | undefined;
   /** Set: the queue takes nothing. */
   queueFailure: HostError | undefined;
   readonly #expected = new Map<
@@ -97,6 +102,19 @@ export class ScriptedWorker implements LaneProducer, ReplyReceiver {
         if (expected.found) expected.found.cancelled = true;
       },
     };
+  }
+
+  /** Gives what `withdrawable` has, once. */
+  async withdraw(): Promise<readonly InvocationId[]> {
+    return this.withdrawable.splice(0);
+  }
+
+  giveUp(node: NodeId): void {
+    this.givenUp.push(node);
+  }
+
+  watch(watcher: NodeWatcher): void {
+    this.watcher = watcher;
   }
 
   async enqueue(node: NodeId, item: LaneItem): Promise<void> {

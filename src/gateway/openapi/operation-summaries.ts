@@ -45,6 +45,11 @@ export const operationSummaries: Readonly<Record<string, string>> = {
   'POST /v1/schedules/{name}/{schedule}/resume': 'Plans runs again.',
   'POST /v1/schedules/{name}/{schedule}/trigger': 'Runs it now, beside its schedule.',
 
+  'GET /v1/nodes': 'Lists nodes.',
+  'GET /v1/nodes/{id}': 'Shows one, by its id or its hostname.',
+  'PUT /v1/nodes/{id}/cordon': 'Gives it no new work.',
+  'DELETE /v1/nodes/{id}/cordon': 'Gives it work again.',
+  'DELETE /v1/nodes/{id}': 'Forgets one that is away.',
   'GET /v1/sandboxes': 'Lists sandboxes.',
   'GET /v1/sandboxes/{id}': 'Shows one, by its id or the beginning of it.',
   'GET /v1/usage': 'Invocations, failures and gigabyte-seconds by function and day.',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mountPathProblems } from '../../../src/domain/mount-paths.ts';
-import { nodesWithVolumes } from '../../../src/orchestration/volume-placement-policy.ts';
+import { nodesWithVolumes } from '../../../src/orchestration/constraints-policy.ts';
 import { mountPlan, volumeMounts } from '../../../src/volumes/mount-plan.ts';
 
 describe('a mount path', () => {
