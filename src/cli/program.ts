@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { aliasCommand } from './commands/alias.ts';
 import { applyCommand } from './commands/apply.ts';
+import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { deployCommand } from './commands/deploy.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { eventsCommand } from './commands/events.ts';
@@ -60,6 +61,8 @@ export function program(context: CommandContext): Command {
     volumeCommand,
     networkCommand,
     scheduleCommand,
+    backupCommand,
+    restoreCommand,
   ];
   for (const command of commands) root.addCommand(command(context));
   return throwing(root);

@@ -35,6 +35,7 @@ import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts
 import { forAnyone, guardRoutes } from './route-access.ts';
 import { secretRoutes, type SecretRoutesOptions } from './secret-routes.ts';
 import { sandboxRoutes, type SandboxRoutesOptions } from './sandbox-routes.ts';
+import { backupRoutes, type BackupRoutesOptions } from './backup-routes.ts';
 import { stackRoutes, type StackRoutesOptions } from './stack-routes.ts';
 import { usageRoutes, type UsageRoutesOptions } from './usage-routes.ts';
 import { scheduleRoutes, type ScheduleRoutesOptions } from './schedule-routes.ts';
@@ -53,6 +54,7 @@ export interface ManagementAppOptions
     SecretRoutesOptions,
     SandboxRoutesOptions,
     StackRoutesOptions,
+    BackupRoutesOptions,
     ImageRoutesOptions,
     RegistryRoutesOptions,
     UsageRoutesOptions,
@@ -114,6 +116,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => versionRoutes(scope, options));
   app.register(async (scope) => stackRoutes(scope, options));
   app.register(async (scope) => lambdaRoutes(scope, options));
+  app.register(async (scope) => backupRoutes(scope, options));
   app.register(async (scope) => usageRoutes(scope, options));
   app.register(async (scope) => scheduleRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, options));

@@ -15,6 +15,7 @@ import { PeriodicCollection } from '../images/index.ts';
 import { ServiceGroup } from '../lib/lifecycle.ts';
 import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
 import { checkEgress, checkEndpoint } from '../network/blocked-ranges.ts';
+import { StoredBackups } from '../orchestration/backup/stored-backups.ts';
 import { CanaryDriver } from '../orchestration/canary-driver.ts';
 import { DataSchema } from '../orchestration/data-schema.ts';
 import { createFunctionDeployer } from '../orchestration/function-deployer.ts';
@@ -153,6 +154,16 @@ export async function createGatewayHost(
     }),
     networkRecords,
     stacks,
+    backups: new StoredBackups({
+      ...security.records,
+      functions,
+      networks: networkRecords,
+      stacks,
+      volumes: volumeRecords,
+      schedules,
+      blobs: images.blobs,
+      canOpen: security.canOpen,
+    }),
     logs,
     feed,
     metrics,

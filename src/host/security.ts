@@ -37,6 +37,8 @@ export async function gatewaySecurity(
     authorizer: new KeyAuthorizer({ rootSecret, records: keyRecords, sealer, logger }),
     guard: new CallerGuard({ secrets }),
     quotas,
+    records: { keys: keyRecords, secrets: secretRecords },
+    canOpen: (sealed: string) => masterKeys.find(sealed.split('.', 1)[0] ?? '') !== undefined,
     services: [keyRecords, secretRecords, quotas],
   };
 }

@@ -5,6 +5,7 @@ import type {
   ImageProvider,
   PackageBuilder,
 } from '../domain/image.ts';
+import type { BlobArchive } from '../domain/backup.ts';
 import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
 import type { ImageGarbage } from '../domain/image-garbage.ts';
 import type { BlobUploads, ImageRepositories, PublishedRepository } from '../domain/registry.ts';
@@ -12,6 +13,7 @@ import { imageLimitBytes } from '../domain/limits.ts';
 import type { BuiltVersion } from '../domain/version.ts';
 import { ArchiveImporter } from './archive-importer.ts';
 import { RecipeImageBuilder } from './base-image.ts';
+import { blobArchive } from './blob-archive.ts';
 import { BlobStore } from './blob-store.ts';
 import { RegistryClient } from './client/registry-client.ts';
 import { dockerCredentials } from './client/registry-credentials.ts';
@@ -75,6 +77,8 @@ export interface Images {
   readonly packages: PackageBuilder;
   readonly archives: ImageImporter;
   readonly baseImages: BaseImageBuilder;
+  /** For backups. */
+  readonly blobs: BlobArchive;
   /** What `/v2/` serves: what was pushed, the base images, and what is deployed. */
   readonly registry: Registry;
 }
@@ -150,6 +154,7 @@ export function createImages(options: ImagesOptions): Images {
     }),
     archives: new ArchiveImporter(blobs, imageLimitBytes),
     baseImages,
+    blobs: blobArchive(blobs),
     registry: { repositories, uploads, catalog, garbage, bases: baseImages },
   };
 }

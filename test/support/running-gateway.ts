@@ -113,6 +113,10 @@ export class RunningGateway implements AsyncDisposable {
       archives: {
         import: () => Promise.reject(new Error('no archives here')),
       },
+      backups: {
+        write: () => Promise.reject(new Error('no backups here')),
+        restore: () => Promise.reject(new Error('no backups here')),
+      },
       deployer: createFunctionDeployer({
         functions: this.functions,
         packages: { build: async () => this.builtDigest },

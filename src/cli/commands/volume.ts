@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import type { CopyProgress } from '../../domain/volume.ts';
 import { formatBytes } from '../../lib/units.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
+import { counted } from '../counted.ts';
 import { jsonBody } from '../json-body.ts';
 import { jsonLines } from '../json-lines.ts';
 import { table } from '../output.ts';
@@ -139,22 +140,4 @@ export function volumeCommand(context: CommandContext): Command {
     });
 
   return root;
-}
-
-/** Passes everything on, and says every second how much it was. */
-async function* counted(
-  source: AsyncIterable<Uint8Array>,
-  what: string,
-  { output }: CommandContext,
-): AsyncIterable<Uint8Array> {
-  let bytes = 0;
-  const timer = setInterval(() => output.note(`${formatBytes(bytes)} ${what}`), 1000);
-  try {
-    for await (const piece of source) {
-      bytes += piece.length;
-      yield piece;
-    }
-  } finally {
-    clearInterval(timer);
-  }
 }
