@@ -22,7 +22,7 @@ export interface CompiledCodeOptions {
 /** Handing code over costs more than a millisecond; less of it gains nothing. */
 const worthwhileBytes = 512 * 1024;
 
-/** Of a sandbox that compiles; ten megabytes of code need half of it. */
+/** Of a sandbox that compiles; 14 MB of code need a third of it. */
 const memoryBytes = 256 * 1024 * 1024;
 
 /** One at a time, and not too often: what is called now goes first. */
