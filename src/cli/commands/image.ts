@@ -3,6 +3,7 @@ import { runtimes, type Runtime } from '../../domain/function.ts';
 import type { EnsuredImage } from '../../domain/image.ts';
 import type { GarbageReport, NodesGarbageReport } from '../../domain/image-garbage.ts';
 import { formatBytes } from '../../lib/units.ts';
+import type { ApiClient } from '../api-client.ts';
 import type { CommandContext, JsonOption } from '../context.ts';
 import { followTransfer } from '../image-transfer.ts';
 import { jsonBody } from '../json-body.ts';
@@ -56,12 +57,16 @@ function buildBase({ client, output }: CommandContext): Command {
     .addArgument(new Argument('[runtime]').choices(runtimes).default(runtimes[0]))
     .option('--json', 'print the result as JSON')
     .action(async (runtime: Runtime, { json }: JsonOption) => {
-      using _line = new ProgressLine(`building hearth/${runtime}`);
-      const built = await client.json<EnsuredImage>('/v1/images/bases', jsonBody({ runtime }));
+      const built = await buildImage(client, runtime);
       if (json) return output.json(built);
       const what = built.built ? 'Built' : 'Nothing has changed in';
       output.out(`${what} hearth/${runtime}\n  ${built.digest}`);
     });
+}
+
+async function buildImage(client: ApiClient, runtime: Runtime): Promise<EnsuredImage> {
+  using _line = new ProgressLine(`building hearth/${runtime}`);
+  return await client.json('/v1/images/bases', jsonBody({ runtime }));
 }
 
 function pull(context: CommandContext): Command {
