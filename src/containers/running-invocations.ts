@@ -1,6 +1,8 @@
 import type { InvocationOutcome, InvocationRequest } from '../domain/invocation.ts';
+import { connectionIdleLimitMs } from '../domain/limits.ts';
 import type { ResponseListener, RunningInvocation } from '../domain/sandbox.ts';
 import type { ChannelInvocation, SandboxChannel } from '../domain/sandbox-channel.ts';
+import { watchConnection } from './connection-watch.ts';
 
 interface Running {
   readonly settle: (outcome: InvocationOutcome) => void;
@@ -43,6 +45,7 @@ export class RunningInvocations {
       settle: (outcome) => {
         if (!this.#running.delete(running)) return;
         clearTimeout(deadline);
+        clearTimeout(idle);
         exchange?.close();
         resolve(outcome);
         if (this.#running.size === 0) this.#options.onIdle();
@@ -59,7 +62,18 @@ export class RunningInvocations {
       () => stop('timeout', { kind: 'timeout', phase: 'run' }),
       Math.max(0, request.deadlineMs - Date.now()),
     );
-    exchange = channel.invoke(request, listener, (error) =>
+    // A connection with another protocol lasts for as long as something moves on it. Its end ends what
+    // runs for it inside, so the sandbox goes on.
+    let idle: NodeJS.Timeout | undefined;
+    const endIdle = () => running.settle({ kind: 'timeout', phase: 'idle' });
+    const watched = watchConnection(request, listener, {
+      onUpgraded: () => {
+        clearTimeout(deadline);
+        idle = setTimeout(endIdle, connectionIdleLimitMs);
+      },
+      onMove: () => idle?.refresh(),
+    });
+    exchange = channel.invoke(watched.request, watched.listener, (error) =>
       running.settle(error ? { kind: 'function_error', error } : { kind: 'ok' }),
     );
     return {

@@ -17,6 +17,11 @@ export interface RequestHead {
   readonly url: string;
   readonly headers: HeaderList;
   readonly sourceIp: string;
+  /**
+   * The protocol that the caller wants to speak on its connection instead of HTTP, such as
+   * `websocket`; where it is answered with 101, body and answer are what both say then.
+   */
+  readonly upgrade?: string;
   /** Calls of functions by functions that led here; absent: none. */
   readonly callDepth?: number;
   /** The jobs that the event was made of. */
@@ -42,6 +47,9 @@ export interface InvocationRequest {
   readonly deadlineMs: number;
 }
 
+/** The status of an answer that changes the protocol. */
+export const upgradedStatus = 101;
+
 /** For an `event` the status is 200 and the body is the JSON of the returned value. */
 export interface ResponseHead {
   readonly status: number;
@@ -61,8 +69,11 @@ export interface FunctionError {
 /** What takes its time in an invocation. */
 export type Phase = 'queue' | 'lease' | 'init' | 'run';
 
-/** Where a deadline was met. `body`: the caller was still sending what has to be there whole. */
-export type LatePhase = Phase | 'body';
+/**
+ * Where a deadline was met. `body`: the caller was still sending what has to be there whole. `idle`:
+ * on a connection with another protocol nothing had moved for too long.
+ */
+export type LatePhase = Phase | 'body' | 'idle';
 
 /** How an invocation ended. A function's failure is a value, never an exception of the host. */
 export type InvocationOutcome =

@@ -38,7 +38,7 @@ export interface SandboxUsage {
 
 export interface RunningInvocation {
   /**
-   * Never rejects. After anything but `ok` and `function_error` the sandbox is gone; where it served
+   * Never rejects. After anything but `ok`, `function_error` and an idle connection the sandbox is gone; where it served
    * others at once, it may end those first after `timeout` and `cancelled`.
    */
   readonly outcome: Promise<InvocationOutcome>;

@@ -75,12 +75,16 @@ export const workerSilent = (): HostError =>
     'The deadline passed and the worker node said nothing.',
   );
 
+export const headless = (): HostError =>
+  new HostError('internal', 'gateway.no_head', 'The worker reported success without an answer.');
+
 export const errorHeaders = (body: ErrorBody): Readonly<Record<string, string>> => ({
   'content-type': 'application/json; charset=utf-8',
   'x-hearth-error': body.reason,
 });
 
 const lateness: Readonly<Record<LatePhase, string>> = {
+  idle: 'Nothing moved on the connection for too long.',
   body: 'The deadline passed while the body was still being sent.',
   queue: 'The deadline passed before a worker node took the invocation.',
   lease: 'The deadline passed before a sandbox was free for the function.',

@@ -21,6 +21,7 @@ import { Invocations, type InvocationsOptions } from './invocations.ts';
 import { LongRequests } from './long-requests.ts';
 import { createManagementApp, type ManagementAppOptions } from './management-app.ts';
 import { RequestBodies } from './request-bodies.ts';
+import { Upgrades } from './upgrades.ts';
 
 /** One at least for each of these: what a slow, silent or greedy peer can hold on to. */
 const serverLimits = {
@@ -76,6 +77,7 @@ class HttpGateway implements Gateway {
   readonly #certificate: Certificate | undefined;
   readonly #functionCallers: FunctionCallers;
   readonly #invocations: Invocations;
+  readonly #upgrades: Upgrades;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
 
@@ -92,6 +94,7 @@ class HttpGateway implements Gateway {
       events: new EventInvocations({ ...options, invocations }),
       isStopping: () => this.#isStopping,
     });
+    this.#upgrades = new Upgrades({ functions: options.functions, invoke });
     const { tls, logger } = options;
     this.#certificate = tls && new Certificate({ ...tls, logger });
     const newServer = (serveOther: RequestListener): Server => {
@@ -101,10 +104,10 @@ class HttpGateway implements Gateway {
         if (request.headers.expect !== undefined) response.writeContinue();
         serveOther(request, response);
       };
-      return limited(
-        tls ? createTlsServer(serverLimits, serve) : createServer(serverLimits, serve),
-        serve,
-      );
+      const { accepts, serve: upgrade } = this.#upgrades;
+      const settings = { ...serverLimits, shouldUpgradeCallback: accepts };
+      const server = tls ? createTlsServer(settings, serve) : createServer(settings, serve);
+      return limited(server.on('upgrade', upgrade), serve);
     };
     this.#functionCallers = new FunctionCallers({
       path: options.functionCallsPath,
@@ -155,7 +158,11 @@ class HttpGateway implements Gateway {
 
   async #close(grace: AbortSignal): Promise<void> {
     const servers = [this.#app.server, this.#functionCallers.server];
-    const force = () => servers.forEach((server) => server.closeAllConnections());
+    this.#upgrades.end();
+    const force = () => {
+      servers.forEach((server) => server.closeAllConnections());
+      this.#upgrades.destroy();
+    };
     const closed = Promise.all([this.#app.close(), closedServer(this.#functionCallers.server)]);
     const reaper = setInterval(
       () => servers.forEach((server) => server.closeIdleConnections()),

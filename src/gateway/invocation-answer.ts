@@ -2,16 +2,27 @@ import type { ServerResponse } from 'node:http';
 import { HostError } from '../domain/errors.ts';
 import type { FactPublisher } from '../domain/facts.ts';
 import type { InvocationId } from '../domain/ids.ts';
-import type { InvocationOutcome, PhaseTimings, ResponseHead } from '../domain/invocation.ts';
+import { upgradedStatus, type InvocationOutcome, type ResponseHead } from '../domain/invocation.ts';
 import { responseWindowBytes } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { TraceContext } from '../domain/trace.ts';
 import type { PendingReply, ReplyListener, StartInfo } from '../domain/reply.ts';
 import type { AnswerWording, WordedAnswer } from './answer-wording.ts';
-import { failureAnswer, hostErrorAnswer, workerSilent, type ErrorAnswer } from './error-answer.ts';
+import {
+  failureAnswer,
+  headless,
+  hostErrorAnswer,
+  workerSilent,
+  type ErrorAnswer,
+} from './error-answer.ts';
 import { lingerOver } from './lingering-close.ts';
 import { checkHead, type CheckedHead } from './response-head.ts';
+import { serverTiming } from './server-timing.ts';
 import type { FunctionFailure } from './status-map.ts';
+import { UpgradedConnection } from './upgraded-connection.ts';
+
+/** A function whose caller has left a connection with another protocol may still end by itself. */
+const leaveLimitMs = 5_000;
 
 /** Grants are saved up to this, so that a stream of small chunks does not send one for each. */
 const grantStepBytes = responseWindowBytes / 4;
@@ -25,6 +36,8 @@ export interface InvocationAnswerOptions {
   readonly route: string;
   /** Shows what went wrong inside the function. */
   readonly details: boolean;
+  /** It may be answered with another protocol. */
+  readonly isUpgrade: boolean;
   readonly trace: TraceContext | undefined;
   readonly facts: FactPublisher;
   /** The server is about to stop: connections are not to be used again. */
@@ -50,6 +63,7 @@ export class InvocationAnswer implements ReplyListener {
   #backstop: NodeJS.Timeout | undefined;
   #head: CheckedHead | undefined;
   #info: StartInfo | undefined;
+  #connection: UpgradedConnection | undefined;
   #chunks: Uint8Array[] = [];
   #streaming = false;
   #ended = false;
@@ -88,25 +102,31 @@ export class InvocationAnswer implements ReplyListener {
   onHead(head: ResponseHead, info: StartInfo): void {
     if (this.#ended) return;
     this.#info = info;
-    const checked = checkHead(head);
+    const checked = checkHead(head, this.#options.isUpgrade);
     if (typeof checked === 'string') {
       this.#pending?.cancel();
       this.#sendFailure({ kind: 'invalid_response', problem: checked });
       return;
     }
+    if (checked.status === upgradedStatus) return this.#upgrade(checked);
     this.#head = checked;
     queueMicrotask(() => this.#stream());
   }
 
   onChunk(bytes: Uint8Array): void {
     if (this.#ended) return;
-    if (this.#streaming) this.#write(bytes);
+    if (this.#connection) this.#connection.write(bytes);
+    else if (this.#streaming) this.#write(bytes);
     else this.#chunks.push(bytes);
   }
 
   onEnd(result: InvocationOutcome | HostError, info: StartInfo): void {
     if (this.#ended) return;
     this.#info ??= info;
+    if (this.#connection) {
+      this.#release();
+      return this.#connection.end();
+    }
     if (result instanceof HostError) this.#sendError(result);
     else if (result.kind !== 'ok') this.#sendFailure(result);
     else if (this.#streaming) this.#end();
@@ -142,6 +162,16 @@ export class InvocationAnswer implements ReplyListener {
     const body = first && others.length > 0 ? Buffer.concat(this.#chunks) : first;
     this.#writeHead(head, body?.byteLength ?? 0);
     this.#end(body);
+  }
+
+  /** From here on the connection speaks another protocol. Its time is up when nothing moves on it. */
+  #upgrade(head: CheckedHead): void {
+    const { socket } = this.#response;
+    if (!socket || !this.#pending) return;
+    clearTimeout(this.#backstop);
+    this.#connection = new UpgradedConnection(socket, this.#pending);
+    this.#writeHead(head);
+    this.#response.flushHeaders();
   }
 
   /** The end has not come together with the head. */
@@ -230,6 +260,11 @@ export class InvocationAnswer implements ReplyListener {
 
   #onClose(): void {
     if (this.#ended) return;
+    if (this.#connection) this.#backstop = setTimeout(() => this.#leave(), leaveLimitMs);
+    else this.#leave();
+  }
+
+  #leave(): void {
     this.#status = 499;
     this.#release();
     this.#pending?.cancel();
@@ -259,13 +294,3 @@ export class InvocationAnswer implements ReplyListener {
     });
   }
 }
-
-/** Milliseconds with the precision that the worker's clock has. */
-function serverTiming(timings: PhaseTimings): string {
-  return Object.entries(timings)
-    .map(([phase, ms]) => `${phase};dur=${ms.toFixed(2)}`)
-    .join(', ');
-}
-
-const headless = (): HostError =>
-  new HostError('internal', 'gateway.no_head', 'The worker reported success without an answer.');

@@ -50,6 +50,8 @@ export type InvocationHandler = (
   response: ServerResponse,
   /** Where a function calls: it needs no key. */
   call?: FunctionCall,
+  /** What comes on a connection that is to change its protocol. */
+  connection?: BodyStream,
 ) => void;
 
 /**
@@ -118,14 +120,24 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     return bodies.stream(request, response);
   }
 
-  return (route, request, response, call) => {
+  return (route, request, response, call, connection) => {
+    const isUpgrade = connection !== undefined;
     const id = randomUUID();
     const trace = tracing.begin(
       (name) => single(request.headers[name]) ?? contextHeader(call, name),
     );
     const { functionName } = route;
     const wording = route.lambda ? lambdaWording : hearthWording;
-    const told = { id, functionName, route: routeOf(route), response, wording, trace, ...services };
+    const told = {
+      id,
+      functionName,
+      route: routeOf(route),
+      response,
+      wording,
+      isUpgrade,
+      trace,
+      ...services,
+    };
     const begin = (details: boolean) => new InvocationAnswer({ ...told, details });
     let admission: Admission | undefined;
     try {
@@ -137,10 +149,12 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
     const { version, caller, trigger } = admission;
     const hasKey = caller !== undefined;
     const answer = begin(hasKey);
-    const open = async (): Promise<OpenedBody> =>
-      isStreamed(route, request, admission)
+    const open = async (): Promise<OpenedBody> => {
+      if (connection) return { received: nothing, stream: connection };
+      return isStreamed(route, request, admission)
         ? { received: nothing, stream: stream(request, response) }
         : { received: await bodies.read(request, response) };
+    };
     const { headers } = request;
     const opening = trigger?.jwt
       ? guard.checkToken(trigger.jwt, headers.authorization).then(open)
@@ -159,6 +173,7 @@ export function createInvocationHandler(options: InvocationHandlerOptions): Invo
           hidesKey: hasKey && !call,
           trace,
           caller: call?.caller,
+          isUpgrade,
         });
         const invocation = { id, version, head, caller: principal?.id, body, stream, trace };
         if (route.trigger === 'http') invocations.start(invocation, answer);

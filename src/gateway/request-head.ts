@@ -17,8 +17,11 @@ export function requestHead(
     hidesKey,
     trace,
     caller,
+    isUpgrade,
   }: {
     readonly hidesKey: boolean;
+    /** May the function change the protocol? */
+    readonly isUpgrade: boolean;
     readonly trace: TraceContext | undefined;
     readonly caller?: FunctionCaller | undefined;
   },
@@ -34,6 +37,7 @@ export function requestHead(
     url: route.url,
     headers: forwardedHeaders(request.rawHeaders, facts),
     sourceIp,
+    ...(isUpgrade ? { upgrade: request.headers.upgrade ?? '' } : {}),
     ...(caller ? { callDepth: caller.depth + 1 } : {}),
   };
 }

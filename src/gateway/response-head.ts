@@ -1,4 +1,4 @@
-import type { ResponseHead } from '../domain/invocation.ts';
+import { upgradedStatus, type ResponseHead } from '../domain/invocation.ts';
 import { hopByHop } from './hop-by-hop.ts';
 
 /** A function's head, fit to be sent. Framing is left out: the gateway sets its own. */
@@ -15,15 +15,20 @@ const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * What HTTP can carry of a head that a function, trusted in nothing, has made. A repeated header
- * stays repeated. A string says why it cannot be sent.
+ * stays repeated. A string says why it cannot be sent. `isUpgrade`: 101 was asked for.
  */
-export function checkHead({ status, headers }: ResponseHead): CheckedHead | string {
-  if (!Number.isInteger(status) || status < 200 || status > 599) {
+export function checkHead(
+  { status, headers }: ResponseHead,
+  isUpgrade = false,
+): CheckedHead | string {
+  const isUpgraded = isUpgrade && status === upgradedStatus;
+  if (!isUpgraded && (!Number.isInteger(status) || status < 200 || status > 599)) {
     return `status ${String(status)} is not one from 200 to 599`;
   }
   const connection = headers.find(([name]) => name.toLowerCase() === 'connection')?.[1];
   const ends = hopByHop(connection);
-  const flat: string[] = [];
+  const protocol = headers.find(([name]) => name.toLowerCase() === 'upgrade')?.[1];
+  const flat: string[] = isUpgraded ? ['connection', 'upgrade', 'upgrade', protocol ?? ''] : [];
   let declaredLength: string | undefined;
   for (const [name, value] of headers) {
     if (!tokenPattern.test(name)) return `${JSON.stringify(name.slice(0, 80))} is no header's name`;

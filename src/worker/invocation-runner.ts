@@ -132,6 +132,7 @@ export class InvocationRunner {
       const version = known ?? (await versions.prepare(request.version));
       const image = known ? {} : { image: performance.now() - started };
       const whole = async () => {
+        if (request.head.upgrade !== undefined) return nothing; // it has no end
         progress.phase = 'body';
         const body = await wholeBody(request.head, stream.openBody(), signal);
         progress.phase = 'lease';

@@ -50,7 +50,12 @@ const init = {
 let ids = 0;
 
 /** Starts an invocation and keeps what the channel says of it. */
-export function start(channel: SandboxChannel, body: string, stream?: BodyStream) {
+export function start(
+  channel: SandboxChannel,
+  body: string,
+  stream?: BodyStream,
+  upgrade?: string,
+) {
   ids += 1;
   const heads: ResponseHead[] = [];
   const chunks: Uint8Array[] = [];
@@ -71,6 +76,7 @@ export function start(channel: SandboxChannel, body: string, stream?: BodyStream
           ['content-type', 'text/plain'],
         ],
         sourceIp: '192.0.2.1',
+        ...(upgrade === undefined ? {} : { upgrade }),
       },
       body: Buffer.from(body),
       ...(stream ? { stream } : {}),

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { request, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import { makeImageArchive } from '../support/image-archives.ts';
 import { deployInline } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
@@ -159,6 +161,71 @@ async function peakBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
 }
+
+describe('a connection that changes its protocol', () => {
+  const address = () => `${host.url.replace('http', 'ws')}/fn/image/socket`;
+  const first = (socket: WebSocket, event: 'open' | 'message' | 'close') =>
+    new Promise<MessageEvent & CloseEvent>((resolve, reject) => {
+      socket.addEventListener(event, (heard) => resolve(heard as MessageEvent & CloseEvent));
+      socket.addEventListener('error', () => reject(new Error('the connection failed')));
+    });
+
+  test('is a WebSocket of the function, until the function closes it', async () => {
+    const socket = new WebSocket(address());
+    await first(socket, 'open');
+    for (const text of ['one', 'two']) {
+      const heard = first(socket, 'message');
+      socket.send(text);
+      expect((await heard).data).toBe(text);
+    }
+    const closed = first(socket, 'close');
+    socket.send('bye');
+    expect((await closed).code).toBe(1000);
+  });
+
+  test('ends for the function when its caller closes it, and is a whole invocation', async () => {
+    const socket = new WebSocket(address());
+    await first(socket, 'open');
+    const closed = first(socket, 'close');
+    socket.close();
+    expect((await closed).wasClean).toBe(true);
+    await vi.waitFor(async () => {
+      const response = await host.fetchWithKey('/v1/sandboxes');
+      const { sandboxes } = (await response.json()) as { sandboxes: SandboxView[] };
+      const ones = sandboxes.filter(({ functionName }) => functionName === 'image');
+      expect(ones.map(({ running }) => running)).toEqual(ones.map(() => 0));
+    }, 20_000);
+  });
+
+  test('carries any bytes both ways, more than anyone holds', async () => {
+    const sent = request(`${host.url}/fn/image/`, {
+      headers: { connection: 'upgrade', upgrade: 'raw' },
+      agent: false,
+    });
+    sent.end();
+    const [response, socket] = (await once(sent, 'upgrade')) as [IncomingMessage, Socket];
+    expect(response.statusCode).toBe(101);
+    expect(response.headers).toMatchObject({ upgrade: 'raw', connection: 'upgrade' });
+    made(32 * mib).pipe(socket);
+    let bytes = 0;
+    for await (const piece of socket as AsyncIterable<Buffer>) bytes += piece.length;
+    expect(bytes).toBe(32 * mib);
+  });
+
+  test('stays HTTP where the function refuses it, or has no server of its own', async () => {
+    const headers = { connection: 'upgrade', upgrade: 'refused' };
+    for (const [name, status] of [
+      ['image', 403],
+      ['node', 200],
+    ] as const) {
+      const sent = request(`${host.url}/fn/${name}/`, { headers, agent: false });
+      sent.end();
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
+      expect(response.statusCode).toBe(status);
+      response.resume();
+    }
+  });
+});
 
 describe('a handler in the way of AWS Lambda', () => {
   test('gets a body whose length nobody declared', async () => {

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { PieceQueue } from '../../src/lib/piece-queue.ts';
 import { start, type OpenedChannel } from '../contract/sandbox-channel.ts';
 import { openHttp, openLambda, type HttpPeer, type LambdaPeer } from '../support/channel-peers.ts';
 
@@ -184,5 +186,25 @@ describe('a server of the function', () => {
     const next = start(opened.channel, 'next');
     await (await peer.take()).answer('fine');
     expect(await next.settled).toBeUndefined();
+  });
+
+  test('may change the protocol where that is asked for, and ends by either side', async () => {
+    const body = new PieceQueue({ onTaken: () => {} });
+    const asked = peer.takeUpgrade();
+    const one = start(opened.channel, '', body, 'raw');
+    const [{ headers }, socket] = await asked;
+    expect(headers).toMatchObject({ upgrade: 'raw', connection: 'upgrade', host: 'fn.example' });
+    socket.write('HTTP/1.1 101 Switching\r\nupgrade: raw\r\nconnection: upgrade\r\n\r\nhello');
+    await vi.waitFor(() => expect(one.text()).toBe('hello'), 20_000);
+    expect(one.heads).toMatchObject([{ status: 101 }]);
+    const said = once(socket, 'data');
+    body.push(Buffer.from('said'));
+    expect(String((await said)[0])).toBe('said');
+    const ended = once(socket.resume(), 'end');
+    body.end();
+    await ended;
+    socket.end('bye');
+    expect(await one.settled).toBeUndefined();
+    expect(one.text()).toBe('hellobye');
   });
 });

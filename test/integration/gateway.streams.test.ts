@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -219,5 +219,104 @@ describe('a stream that the host ends', () => {
     expect(response.statusCode).toBe(413);
     expect(response.headers['x-hearth-error']).toBe('worker.body_too_large');
     sent.destroy();
+  });
+});
+
+describe('a connection that is to change its protocol', () => {
+  const asking = { connection: 'upgrade', upgrade: 'raw' };
+  const image = { reference: 'r', channel: 'http' } as const;
+  beforeEach(() => running.addFunction('server', { runtime: 'image', image }));
+
+  function ask(path = '/fn/server', headers: Record<string, string> = asking) {
+    const { hostname, port } = new URL(running.gateway.address);
+    const sent = request({ hostname, port, path, headers, agent: false });
+    sent.on('error', () => {});
+    sent.end();
+    return sent;
+  }
+
+  async function upgraded() {
+    const sent = ask();
+    const invocation = await invoked();
+    expect(invocation.item.head.upgrade).toBe('raw');
+    invocation.head({ status: 101, headers: [['Upgrade', 'raw']] });
+    const [response, socket] = (await once(sent, 'upgrade')) as [IncomingMessage, Socket];
+    return { invocation, response, socket, pieces: piecesOf(invocation) };
+  }
+
+  it('carries bytes both ways until the function ends', async () => {
+    const { invocation, response, socket, pieces } = await upgraded();
+    expect(response.headers).toMatchObject({ connection: 'upgrade', upgrade: 'raw' });
+    expect(response.headers['x-hearth-invocation-id']).toBe(invocation.item.id);
+    socket.write('question');
+    expect(await textOf(pieces)).toBe('question');
+    invocation.chunk('answer');
+    expect(String((await once(socket, 'data'))[0])).toBe('answer');
+    invocation.end();
+    await once(socket, 'end');
+    const answered = running.facts.find(({ type }) => type === 'http.answered');
+    expect(answered?.data).toMatchObject({ status: 101 });
+  });
+
+  it('outlives the timeout of the function, and grants as its caller reads', async () => {
+    await running.addFunction('quick', { runtime: 'image', image, timeoutMs: 100 });
+    const sent = ask('/fn/quick');
+    const invocation = await invoked();
+    invocation.head({ status: 101, headers: [['upgrade', 'raw']] });
+    const [, socket] = (await once(sent, 'upgrade')) as [IncomingMessage, Socket];
+    await delay(1_300); // its timeout, and a second for the worker's word
+    invocation.chunk(Buffer.alloc(1000));
+    await once(socket, 'data');
+    expect(invocation.grantedBytes).toBe(1000);
+    expect(invocation.cancelled).toBe(false);
+    socket.destroy();
+  });
+
+  it('that its caller leaves ends for the function, which may end by itself', async () => {
+    const { invocation, socket, pieces } = await upgraded();
+    const end = pieces.next();
+    socket.destroy();
+    expect((await end).done).toBe(true);
+    invocation.chunk('taken by nobody');
+    await vi.waitFor(() => expect(invocation.grantedBytes).toBe(15), soon);
+    invocation.end();
+    expect(invocation.cancelled).toBe(false);
+  });
+
+  it('is told to end when the gateway stops', async () => {
+    const { socket, invocation } = await upgraded();
+    const ended = once(socket.resume(), 'end');
+    const stopped = running.gateway.stop(AbortSignal.timeout(10_000));
+    await ended;
+    socket.end();
+    invocation.end();
+    await stopped;
+  });
+
+  it('is refused without a key where one is asked for', async () => {
+    const http = { auth: 'key', methods: [] } as const;
+    await running.addFunction('guarded', { runtime: 'image', image, http });
+    const [response] = (await once(ask('/fn/guarded'), 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(401);
+    expect(await text(response)).toContain('gateway.key_required');
+  });
+
+  it.each([
+    ['to a function that serves no other protocol', '/fn/hello', asking],
+    ['to HTTP/2', '/fn/server', { connection: 'upgrade', upgrade: 'h2c' }],
+  ])('%s is an ordinary request', async (_, path, headers) => {
+    const sent = ask(path, headers);
+    const invocation = await invoked();
+    expect(invocation.item.head.upgrade).toBeUndefined();
+    invocation.answer('plain');
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    expect(await text(response)).toBe('plain');
+  });
+
+  it('is an error where a function changes it unasked', async () => {
+    const { answer } = begin({}, '/fn/server');
+    const invocation = await invoked();
+    invocation.head({ status: 101 });
+    expect((await answer()).statusCode).toBe(502);
   });
 });

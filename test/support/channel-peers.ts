@@ -319,6 +319,12 @@ export class HttpPeer implements ChannelPeer, AsyncDisposable {
     };
   }
 
+  /** The next request that wants to change the protocol. Asked for before it comes. */
+  async takeUpgrade(): Promise<[IncomingMessage, Duplex]> {
+    const [request, socket] = (await once(this.#server, 'upgrade')) as [IncomingMessage, Duplex];
+    return [request, socket];
+  }
+
   async takeRequest(): Promise<[IncomingMessage, ServerResponse]> {
     while (this.#requests.length === 0) await this.#wake.promise;
     return this.#requests.shift()!;

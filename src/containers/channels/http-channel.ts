@@ -1,11 +1,13 @@
 import { request as startRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type {
-  FunctionError,
-  HeaderList,
-  InvocationRequest,
-  RequestHead,
+import {
+  upgradedStatus,
+  type FunctionError,
+  type HeaderList,
+  type InvocationRequest,
+  type RequestHead,
 } from '../../domain/invocation.ts';
 import type { NamespaceSockets } from '../../domain/network.ts';
 import type { ResponseListener } from '../../domain/sandbox.ts';
@@ -115,9 +117,11 @@ class HttpChannel implements SandboxChannel {
         headers: requestHeaders(invocation.request).flat(),
         maxHeaderSize: headerLimitBytes,
       });
-      if (stream) void writeBody(stream, request, invocation.over);
+      if (stream && head.upgrade === undefined) void writeBody(stream, request, invocation.over);
       else request.end(body);
-      await passAnswer(await responseTo(request), invocation);
+      const answer = await responseTo(request, head.upgrade !== undefined);
+      if (answer instanceof Upgraded) await passConnection(answer, invocation);
+      else await passAnswer(answer, invocation);
       invocation.end();
     } catch (error) {
       invocation.broken(describe(error as NodeJS.ErrnoException));
@@ -137,31 +141,76 @@ class HttpChannel implements SandboxChannel {
   }
 }
 
+/** The server speaks another protocol from here on; `first` is what it has said in that. */
+class Upgraded {
+  readonly response: IncomingMessage;
+  readonly socket: Duplex;
+  readonly first: Buffer;
+
+  constructor(response: IncomingMessage, socket: Duplex, first: Buffer) {
+    this.response = response;
+    this.socket = socket;
+    this.first = first;
+  }
+}
+
 /** Rejects when there is no answer, or one that is not HTTP. */
-function responseTo(request: ClientRequest): Promise<IncomingMessage> {
+function responseTo(
+  request: ClientRequest,
+  isUpgrade: boolean,
+): Promise<IncomingMessage | Upgraded> {
   return new Promise((resolve, reject) => {
     request.once('response', resolve).on('error', reject);
-    request.once('upgrade', (_, socket) => {
-      socket.destroy();
+    request.once('upgrade', (...answer) => {
+      if (isUpgrade) return resolve(new Upgraded(...answer));
+      answer[1].destroy();
       reject(new Error('it upgrades the connection to another protocol'));
     });
   });
 }
 
+/** Both sides' bytes, until the server ends: by its own will, or as the caller has. */
+async function passConnection(
+  { response, socket, first }: Upgraded,
+  invocation: PendingInvocation,
+): Promise<void> {
+  const { stream } = invocation.request;
+  invocation.head({ status: upgradedStatus, headers: headersOf(response) });
+  if (stream) void writeBody(stream, socket, invocation.over);
+  if (first.length > 0) await invocation.chunk(first);
+  try {
+    for await (const piece of socket as AsyncIterable<Buffer>) await invocation.chunk(piece);
+  } catch {
+    // Broken off is an end like any other.
+  }
+}
+
 async function passAnswer(response: IncomingMessage, invocation: PendingInvocation): Promise<void> {
-  const { statusCode: status = 0, rawHeaders } = response;
+  const { statusCode: status = 0 } = response;
+  if (status < 200 || status > 599) throw new Error(`its status is ${status}`);
+  invocation.head({ status, headers: headersOf(response) });
+  for await (const chunk of response as AsyncIterable<Buffer>) await invocation.chunk(chunk);
+}
+
+function headersOf({ rawHeaders }: IncomingMessage): HeaderList {
   const headers: [string, string][] = [];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     headers.push([rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '']);
   }
-  if (status < 200 || status > 599) throw new Error(`its status is ${status}`);
-  invocation.head({ status, headers });
-  for await (const chunk of response as AsyncIterable<Buffer>) await invocation.chunk(chunk);
+  return headers;
 }
 
 /** As received, framed anew; with the standard's own account of who forwarded it (RFC 7239). */
 function requestHeaders({ id, head, body, stream }: InvocationRequest): HeaderList {
   const declared = stream ? valueOf(head.headers, 'content-length') : String(body.length);
+  const { upgrade } = head;
+  if (upgrade !== undefined) {
+    const asks: HeaderList = [
+      ['connection', 'upgrade'],
+      ['upgrade', upgrade],
+    ];
+    return [...head.headers, ...asks, ['x-hearth-invocation-id', id]];
+  }
   const own: HeaderList = [
     declared === undefined ? ['transfer-encoding', 'chunked'] : ['content-length', declared],
     // A server that answers before it has read all would reset a connection that it is to close.
