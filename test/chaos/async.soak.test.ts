@@ -7,6 +7,7 @@ test('what was accepted ends once, whatever is killed meanwhile', async () => {
     workers: 2,
     functions: 5,
     killWithinMs: 1_500,
+    acceptLimitMs: 45_000,
     settleLimitMs: 90_000,
   });
   expect(report.wrong).toEqual([]);

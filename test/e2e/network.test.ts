@@ -1,9 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { publicAddress, startFakeInternet, type FakeInternet } from '../support/fake-internet.ts';
-import { startHost, type CommandResult, type RunningHost } from '../support/running-host.ts';
+import { tryToDeployInline } from '../support/inline-function.ts';
+import { startHost, type RunningHost } from '../support/running-host.ts';
 
 let internet: FakeInternet;
 let host: RunningHost;
@@ -40,20 +38,11 @@ const source = `
     },
   };`;
 
-async function deploy(
-  name: string,
-  egress: readonly string[],
-  more: object = {},
-): Promise<CommandResult> {
-  const dir = await mkdtemp(join(tmpdir(), 'hearth-e2e-fn-'));
-  const triggers = { http: { auth: 'none' } };
-  const config = { name, entry: 'index.js', triggers, network: { egress, ...more } };
-  await writeFile(join(dir, 'hearth.json'), JSON.stringify(config));
-  await writeFile(join(dir, 'index.js'), source);
-  const result = await host.hearth('deploy', dir);
-  await rm(dir, { recursive: true });
-  return result;
-}
+const deploy = (name: string, egress: readonly string[], more: object = {}) =>
+  tryToDeployInline(host, name, source, {
+    triggers: { http: { auth: 'none' } },
+    network: { egress, ...more },
+  });
 
 const dial = (name: string, target: string, port: number) =>
   host.fetch(`/fn/${name}/?host=${target}&port=${port}`);

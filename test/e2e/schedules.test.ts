@@ -1,32 +1,18 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { tryToDeployInline } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 import { traces } from '../support/traces.ts';
 
 let host: RunningHost;
-let work: string;
 beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), 'hearth-schedules-'));
   host = await startHost();
 });
-afterAll(async () => {
-  await host[Symbol.asyncDispose]();
-  await rm(work, { recursive: true, force: true });
-});
+afterAll(() => host[Symbol.asyncDispose]());
 
 const soon = { timeout: 90_000, interval: 100 };
 
-/** Deploys a function of one JavaScript file. */
-async function deploy(name: string, source: string, cron: readonly object[]) {
-  await writeFile(
-    join(work, 'hearth.json'),
-    JSON.stringify({ name, entry: 'index.js', triggers: { cron } }),
-  );
-  await writeFile(join(work, 'index.js'), source);
-  return await host.hearth('deploy', work);
-}
+const deploy = (name: string, source: string, cron: readonly object[]) =>
+  tryToDeployInline(host, name, source, { triggers: { cron } });
 
 async function lines(name: string): Promise<readonly string[]> {
   const { stdout } = await host.hearth('logs', name, '--limit', '1000');

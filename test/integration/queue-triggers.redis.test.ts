@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Queue } from 'bullmq';
+import { FlowProducer, Queue, QueueEvents } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HostError } from '../../src/domain/errors.ts';
 import type { Attempt, AttemptResult } from '../../src/domain/event-queue.ts';
@@ -133,6 +133,43 @@ describe('a queue of an application', () => {
     };
     deploy();
     expect(await produce({ data: 1, opts: { attempts: 1 } })).toMatchObject([{ value: 'served' }]);
+  });
+
+  test('rests while its application has it paused, and goes on when it is resumed', async () => {
+    script = () => answered('1');
+    deploy();
+    const connection = { path: redis.socketPath };
+    const queue = new Queue(name, { connection });
+    await queue.pause();
+    const job = await queue.add('resized', 1);
+    await vi.waitFor(async () => expect(await queue.getWorkers()).toHaveLength(1), 10_000);
+    expect(await job.getState()).toBe('waiting');
+    expect(attempts).toEqual([]);
+    await queue.resume();
+    await vi.waitFor(async () => expect(await job.getState()).toBe('completed'), 10_000);
+    await queue.close();
+  });
+
+  test("runs a flow's children before their parent", async () => {
+    const served: unknown[] = [];
+    script = (_attempt, event) => {
+      served.push(event);
+      return answered(JSON.stringify({ got: event }));
+    };
+    deploy();
+    const connection = { path: redis.socketPath };
+    const events = new QueueEvents(name, { connection });
+    await events.waitUntilReady();
+    const producer = new FlowProducer({ connection });
+    const children = ['a', 'b'].map((data) => ({ name: 'part', queueName: name, data }));
+    const { job } = await producer.add({ name: 'whole', queueName: name, data: 'all', children });
+    expect(await job.waitUntilFinished(events, 20_000)).toEqual({ got: 'all' });
+    expect(served.toSorted()).toEqual(['a', 'all', 'b']);
+    expect(served.at(-1)).toBe('all');
+    expect(Object.values(await job.getChildrenValues())).toEqual(
+      expect.arrayContaining([{ got: 'a' }, { got: 'b' }]),
+    );
+    await Promise.all([producer.close(), events.close()]);
   });
 
   test('is let go of when the function does not want it any more', async () => {

@@ -20,8 +20,12 @@ export interface SoakOptions {
   readonly functions: number;
   /** The pause between two kills is anything up to this. */
   readonly killWithinMs: number;
+  /** Then the killing ends, however few were accepted. */
+  readonly acceptLimitMs: number;
   /** For all that was accepted to end, once nothing is killed any more. */
   readonly settleLimitMs: number;
+  /** Is told every ten seconds how far it is. */
+  readonly onProgress?: (line: string) => void;
 }
 
 export interface SoakReport {
@@ -37,6 +41,7 @@ export interface SoakReport {
 }
 
 const restartPauseMs = 100;
+const progressMs = 10_000;
 
 const program = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -86,6 +91,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   await writeFile(runsPath, '');
   const accepted = new Set<string>();
   const enough = Promise.withResolvers<void>();
+  const limit = setTimeout(enough.resolve, options.acceptLimitMs);
+  const { onProgress = () => {} } = options;
+  const progress = setInterval(() => onProgress(`${accepted.size} accepted`), progressMs);
   const producer = new Phoenix(
     [program('soak-producer.ts'), redis.socketPath, String(options.functions)],
     (id) => {
@@ -131,6 +139,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       kills,
     };
   } finally {
+    clearTimeout(limit);
+    clearInterval(progress);
     await Promise.all([producer, ...workers].map((process) => process.end()));
     await queues.service.stop(AbortSignal.abort());
     await redis.stop();

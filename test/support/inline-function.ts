@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { RunningHost } from './running-host.ts';
+import type { CommandResult, RunningHost } from './running-host.ts';
 
 export interface InlineFolder extends AsyncDisposable {
   readonly dir: string;
@@ -21,6 +21,17 @@ export async function inlineFolder(
   return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) };
 }
 
+/** Deploys such a function, or is told why not. */
+export async function tryToDeployInline(
+  host: RunningHost,
+  name: string,
+  source: string,
+  settings: object = {},
+): Promise<CommandResult> {
+  await using folder = await inlineFolder(name, source, settings);
+  return await host.hearth('deploy', folder.dir);
+}
+
 /** Deploys such a function and gives its name. */
 export async function deployInline(
   host: RunningHost,
@@ -28,8 +39,7 @@ export async function deployInline(
   source: string,
   settings: object = {},
 ): Promise<string> {
-  await using folder = await inlineFolder(name, source, settings);
-  const { exitCode, stderr } = await host.hearth('deploy', folder.dir);
+  const { exitCode, stderr } = await tryToDeployInline(host, name, source, settings);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   return name;
 }
