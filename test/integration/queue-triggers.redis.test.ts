@@ -164,7 +164,8 @@ describe('a queue of an application', () => {
     const children = ['a', 'b'].map((data) => ({ name: 'part', queueName: name, data }));
     const { job } = await producer.add({ name: 'whole', queueName: name, data: 'all', children });
     expect(await job.waitUntilFinished(events, 20_000)).toEqual({ got: 'all' });
-    expect(served.toSorted()).toEqual(['a', 'all', 'b']);
+    expect(new Set(served)).toEqual(new Set(['a', 'all', 'b']));
+    expect(served).toHaveLength(3);
     expect(served.at(-1)).toBe('all');
     expect(Object.values(await job.getChildrenValues())).toEqual(
       expect.arrayContaining([{ got: 'a' }, { got: 'b' }]),
