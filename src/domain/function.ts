@@ -19,6 +19,15 @@ export interface ImageSpec {
   readonly channel: 'lambda' | 'http' | 'auto';
 }
 
+/** Times in which more sandboxes are kept ready, from one schedule's time to the other's next. */
+export interface ProvisionedWindow {
+  readonly from: string;
+  readonly until: string;
+  /** IANA. */
+  readonly timeZone: string;
+  readonly count: number;
+}
+
 /**
  * What `hearth.json` says, checked and with every default filled in. Immutable: it is recorded in
  * the version's image (label `dev.hearth.function`), so that a digest names code and settings.
@@ -68,7 +77,13 @@ export interface FunctionSpec {
    * `max` bounds the sandboxes of this function on a node, `min` are kept there; `keepWarmMs` is an
    * idle one's life, learnt from the function's idle times where it is absent.
    */
-  readonly scaling: { readonly min: number; readonly max: number; readonly keepWarmMs?: number };
+  readonly scaling: {
+    readonly min: number;
+    readonly max: number;
+    readonly keepWarmMs?: number;
+    /** Absent: `min` at all times. */
+    readonly provisioned?: readonly ProvisionedWindow[];
+  };
   /** Absent: no schedules. */
   readonly cron?: readonly CronTrigger[];
   /** Absent: the defaults. */

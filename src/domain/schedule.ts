@@ -50,7 +50,7 @@ export interface ScheduleView {
 /** The schedules of all functions. Those of one function are named by it and by their own name. */
 export interface Schedules {
   /** What is wrong with the schedules of a function that is to be deployed. */
-  problems(triggers: readonly CronTrigger[]): readonly string[];
+  problems(triggers: readonly Pick<CronTrigger, 'schedule' | 'timeZone'>[]): readonly string[];
   list(): Promise<readonly ScheduleView[]>;
   /** The next so many times. @throws HostError `not_found`. */
   next(functionName: string, name: string, count: number): readonly number[];

@@ -4,7 +4,7 @@ import { Type, type Static } from 'typebox';
 import { parseFunctionConfig } from '../config/function-config.ts';
 import type { DeployProgress, FunctionDeployer } from '../domain/deployer.ts';
 import { HostError } from '../domain/errors.ts';
-import type { FunctionRecord, FunctionStore } from '../domain/function.ts';
+import type { FunctionRecord, FunctionSpec, FunctionStore } from '../domain/function.ts';
 import { isDigest } from '../domain/ids.ts';
 import { parseImageReference } from '../domain/image-reference.ts';
 import { packageLimitBytes } from '../domain/limits.ts';
@@ -71,7 +71,8 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     if (!Buffer.isBuffer(request.body)) throw noPackage();
     const spec = parseFunctionConfig(await readPackageConfig(request.body));
     requireRight(request.principal, 'deploy', spec.name);
-    checkSchedules(schedules.problems(spec.cron ?? []));
+    checkSchedules('triggers.cron', schedules.problems(spec.cron ?? []));
+    checkSchedules('scaling.provisioned', schedules.problems(boundaries(spec)));
     for (const { name, readOnly } of spec.volumes) {
       requireRight(request.principal, readOnly ? 'read' : 'deploy', name);
     }
@@ -168,12 +169,18 @@ function imageName(reference: string | undefined): string | undefined {
   return registry === undefined ? repository : `${registry}/${repository}`;
 }
 
-function checkSchedules(problems: readonly string[]): void {
+/** When windows begin and end, as schedules. */
+const boundaries = ({ scaling: { provisioned = [] } }: FunctionSpec) =>
+  provisioned.flatMap(({ from, until, timeZone }) =>
+    [from, until].map((schedule) => ({ schedule, timeZone })),
+  );
+
+function checkSchedules(key: string, problems: readonly string[]): void {
   if (problems.length === 0) return;
   throw new HostError(
     'invalid',
     'function.invalid_schedule',
-    `hearth.json is not valid: triggers.cron: ${problems.join('; ')}.`,
+    `hearth.json is not valid: ${key}: ${problems.join('; ')}.`,
     { details: { problems } },
   );
 }

@@ -48,6 +48,7 @@ import { QueueTriggers } from '../queue/queue-triggers.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
 import { clusterProof, readClusterKey } from '../security/cluster-key.ts';
+import { readyCount } from '../schedules/provisioned-windows.ts';
 import { IdRanges } from '../security/id-ranges.ts';
 import { signWebhook } from '../security/webhook-signature.ts';
 import { strictProfile } from '../security/strict-profile.ts';
@@ -199,7 +200,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const nodeRecords = new RedisRecordStore<NodeRecord>({ ...durable, kind: 'nodes' });
   const placement = workerPlacement({ node, nodes, nodeRecords, volumeRecords });
   const { isFirst: isOurs, mayRun } = placement;
-  const standby = new Standby({ functions, versions, stems, pool, isOurs, logger });
+  const standby = new Standby({ functions, versions, stems, pool, isOurs, readyCount, logger });
   const attempts = new AddressedAttempts({
     functions: new Attempts({ functions, runner, mayRun }),
     webhooks: new WebhookSender({

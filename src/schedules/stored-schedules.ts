@@ -25,7 +25,7 @@ export class StoredSchedules implements Schedules {
     this.#options = options;
   }
 
-  problems(triggers: readonly CronTrigger[]): readonly string[] {
+  problems(triggers: readonly Pick<CronTrigger, 'schedule' | 'timeZone'>[]): readonly string[] {
     return triggers.flatMap(({ schedule, timeZone }) => {
       try {
         cronTimes(schedule, timeZone);

@@ -16,6 +16,8 @@ export interface StandbyOptions {
   readonly versions: Pick<VersionCache, 'prepare'>;
   /** Does this node keep the sandboxes that the function wants kept? */
   readonly isOurs: (spec: FunctionSpec) => boolean;
+  /** So many sandboxes are to be ready at the moment. */
+  readonly readyCount: (scaling: FunctionSpec['scaling'], nowMs: number) => number;
   readonly stems: StemKeeper;
   readonly pool: SandboxReserver;
   readonly logger: Logger;
@@ -25,7 +27,7 @@ export interface StandbyOptions {
 const lookIntervalMs = 5000;
 
 /**
- * Keeps ready what deployed functions ask for: stems of their runtimes, and `scaling.min` sandboxes;
+ * Keeps ready what deployed functions ask for: stems of their runtimes, and so many sandboxes as they say;
  * and tells the pool which versions are served, so that others do not linger.
  */
 export class Standby implements Service {
@@ -75,14 +77,15 @@ export class Standby implements Service {
   }
 
   async #reservation(record: FunctionRecord): Promise<Reservation> {
-    const { versions, isOurs, logger } = this.#options;
+    const { versions, isOurs, readyCount, logger } = this.#options;
     const { digest, spec } = liveVersion(record);
     const served = servedVersions(record);
-    if (!(spec.scaling.min > 0) || !isOurs(spec)) return { served };
+    const count = readyCount(spec.scaling, Date.now());
+    if (count === 0 || !isOurs(spec)) return { served };
     try {
       return {
         served,
-        ready: { version: await versions.prepare(digest), count: spec.scaling.min },
+        ready: { version: await versions.prepare(digest), count },
       };
     } catch (error) {
       logger.warn({ error, functionName: record.name }, 'Sandboxes could not be kept ready.');

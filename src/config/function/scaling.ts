@@ -29,6 +29,24 @@ export const scalingSchema = Type.Object(
           'How long an idle sandbox is kept, 1s to 24h. `auto`: learnt from the idle times so far.',
       }),
     ),
+    provisioned: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            from: Type.String({ maxLength: 200, description: 'When it begins, as cron has it.' }),
+            until: Type.String({ maxLength: 200, description: 'When it ends.' }),
+            timeZone: Type.Optional(Type.String({ default: 'UTC' })),
+            count: Type.Integer({ minimum: 1, maximum: 1000 }),
+          },
+          strict,
+        ),
+        {
+          maxItems: 20,
+          default: [],
+          description: 'Windows of time in which so many sandboxes are kept ready, as by `min`.',
+        },
+      ),
+    ),
   },
   strict,
 );
@@ -55,6 +73,11 @@ export function readScaling(
   problems: Problems,
 ): FunctionSpec['scaling'] {
   const { min = 0, max = isSingleWriter ? 1 : 50, keepWarm = 'auto' } = config;
+  const provisioned = (config.provisioned ?? []).map(
+    ({ from, until, timeZone = 'UTC', count }) => ({ from, until, timeZone, count }),
+  );
+  const most = Math.max(0, ...provisioned.map(({ count }) => count));
+  if (most > max) problems.add(`scaling.provisioned: ${most} is more than scaling.max, ${max}`);
   if (isSingleWriter && max > 1) {
     problems.add('scaling.max: must be 1 for the single writer of a volume');
   }
@@ -67,10 +90,13 @@ export function readScaling(
       'isolation: "tenant" tells callers by their keys; set triggers.http.auth to "key"',
     );
   }
-  if (isolation === 'tenant' && min > 0) {
-    problems.add('scaling.min: must be 0 with isolation "tenant": nobody knows who will call');
+  if (isolation === 'tenant' && Math.max(min, most) > 0) {
+    problems.add(
+      'scaling.min: nothing can be kept ready with isolation "tenant": nobody knows who will call',
+    );
   }
-  if (keepWarm === 'auto') return { min, max };
+  const counts = { min, max, ...(provisioned.length > 0 ? { provisioned } : {}) };
+  if (keepWarm === 'auto') return counts;
   const keepWarmMs = problems.quantity('scaling.keepWarm', keepWarm, parseDuration, ['1s', '24h']);
-  return { min, max, keepWarmMs };
+  return { ...counts, keepWarmMs };
 }

@@ -22,6 +22,7 @@ beforeEach(async () => {
   isOurs = true;
   prepare = async () => fakeVersion();
   standby = new Standby({
+    readyCount: ({ min }) => min,
     functions,
     versions: { prepare: (digest) => prepare(digest) },
     isOurs: () => isOurs,
