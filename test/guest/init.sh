@@ -13,7 +13,9 @@ mkdir -m 1777 "$TMPDIR"
 mkdir -p /dev/shm && mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount --make-rshared /
 ip link set lo up
-for module in veth nf_tables loop tun; do modprobe "$module"; done
+# Rules load their own modules, but so slowly here that loading the rules would take too long.
+rules='nf_tables nft_ct nft_chain_nat nft_masq nft_reject_inet nft_limit'
+for module in veth loop tun $rules; do modprobe "$module"; done
 ulimit -n 20000
 
 echo "guest: Linux $(uname -r), cgroup v2: $(cat /sys/fs/cgroup/cgroup.controllers)"
