@@ -57,6 +57,9 @@ export const operationSummaries: Readonly<Record<string, string>> = {
   'GET /v1/stacks/{name}': 'What a stack, a folder that was applied, made.',
   'PUT /v1/stacks/{name}': 'Records what a stack has made.',
 
+  'GET /v1/backup': 'All that is defined, as one file.',
+  'POST /v1/restore': 'Makes what a backup has, on a host that has nothing yet.',
+
   'GET /v1/volumes': 'Lists volumes.',
   'POST /v1/volumes': 'Makes a volume.',
   'GET /v1/volumes/{name}': 'Shows a volume with its snapshots.',
