@@ -39,6 +39,13 @@ export const hostConfigSchema = Type.Object(
         description: 'The key of the command, id:secret; $HEARTH_DATA/root.key by default.',
       }),
     ),
+    HEARTH_USER: Type.Optional(
+      Type.String({
+        pattern: '^[a-z_][a-z0-9_-]{0,31}$',
+        description:
+          'The user that "hearth gateway" becomes where root starts it; its data folder becomes theirs.',
+      }),
+    ),
     HEARTH_TLS_CERT: Type.Optional(
       Type.String({
         pattern: '^/',
@@ -118,6 +125,8 @@ export interface HostConfig {
   readonly openTelemetry: Readonly<Record<string, string>>;
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Whom a gateway becomes; undefined: it stays what it is. */
+  readonly user: string | undefined;
   /** Absent: plain HTTP. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Where workers of other machines connect, `tcp:host:port`; undefined: there are none. */
@@ -205,6 +214,7 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
       host: environment.HEARTH_LISTEN.slice(0, colon).replace(/^\[(.*)\]$/, '$1'),
       port: Number(environment.HEARTH_LISTEN.slice(colon + 1)),
     },
+    user: environment.HEARTH_USER,
     tls: tlsOf(environment),
     clusterListen: clusterListenOf(environment),
     url: environment.HEARTH_URL ?? `${scheme}://${environment.HEARTH_LISTEN}`,

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { HostCommands, RunningHost, Step } from '../cli/host-commands.ts';
 import type { HostConfig } from '../config/host-config.ts';
+import { HostError } from '../domain/errors.ts';
 import type { Service } from '../domain/service.ts';
 import { lockInstance } from '../lib/instance-lock.ts';
 import { createHostLog, type HostLog } from '../telemetry/host-log.ts';
@@ -28,6 +29,8 @@ export function hostCommands(config: HostConfig): HostCommands {
       const log = newLog();
       await mkdir(config.dataDir, { recursive: true });
       const { createGatewayHost } = await import('./gateway-host.ts');
+      const { becomeUser } = await import('./become-user.ts');
+      if (config.user !== undefined) await becomeUser(config.user, config.dataDir);
       const gateway = await createGatewayHost(config, log);
       await serve(gateway, () => gateway.address, log);
     },
@@ -46,6 +49,7 @@ export function hostCommands(config: HostConfig): HostCommands {
 }
 
 async function startWholeHost(config: HostConfig, log: HostLog, step: Step): Promise<RunningHost> {
+  if (config.user !== undefined) throw noUser();
   await mkdir(config.dataDir, { recursive: true });
   const lock = await lockInstance('host', config.dataDir);
   const signals = listenForSignals();
@@ -66,6 +70,13 @@ async function startWholeHost(config: HostConfig, log: HostLog, step: Step): Pro
   }
   return { url: host.url, stopRequested: signals.first, stop };
 }
+
+const noUser = (): HostError =>
+  new HostError(
+    'invalid',
+    'host.bad_user',
+    'HEARTH_USER is for "hearth gateway": with "hearth up" it has the data folder of the worker, which is root.',
+  );
 
 /** Starts, says that it is ready, and stops when it is asked to. */
 async function serve(service: Service, readyWith: () => string, log: HostLog): Promise<void> {

@@ -21,6 +21,7 @@ export class EmbeddedRedis implements Service {
     this.#process = new SupervisedProcess({
       name: this.name,
       program: 'redis-server',
+      capabilities: [],
       args: redisArgs(role, this.#dir, socketPath),
       whenReady: (child, signal) => {
         child.stdout?.resume();

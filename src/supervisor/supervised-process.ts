@@ -9,6 +9,8 @@ export interface ProcessOptions {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
+  /** All it can ever have of root's powers, by the names of capabilities(7) in lower case. Absent: all. */
+  readonly capabilities?: readonly string[];
   /** Asked for at every start. */
   readonly env?: () => Readonly<Record<string, string>>;
   /** Resolves when the process serves. Its rejection ends a start. */
@@ -42,8 +44,10 @@ export class SupervisedProcess implements Service {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { program, args, env } = this.#options;
-    const child = spawnProcess('setpriv', ['--pdeathsig', 'TERM', '--', program, ...args], {
+    const { program, args, env, capabilities } = this.#options;
+    const confined = capabilities ? confinement(capabilities) : [];
+    const setpriv = ['--pdeathsig', 'TERM', ...confined, '--', program, ...args];
+    const child = spawnProcess('setpriv', setpriv, {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: env?.() ?? minimalEnv,
       detached: true,
@@ -96,3 +100,9 @@ export class SupervisedProcess implements Service {
     }, this.#backoff.next());
   }
 }
+
+const confinement = (capabilities: readonly string[]): readonly string[] => [
+  '--no-new-privs',
+  '--inh-caps=-all',
+  `--bounding-set=${['-all', ...capabilities.map((name) => `+${name}`)].join(',')}`,
+];

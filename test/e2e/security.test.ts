@@ -183,6 +183,25 @@ describe('a key', () => {
   });
 });
 
+test('Redis is left with nothing of root', () => {
+  const servers = supervised().filter(({ command }) => command.includes('redis-server'));
+  expect(servers).toHaveLength(2);
+  for (const { status } of servers) {
+    expect(status).toMatch(/^CapBnd:\t0+$/m);
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  }
+});
+
+/** The processes that the host watches over. */
+function supervised() {
+  const { pid } = host.process;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return children.map((child) => ({
+    command: readFileSync(`/proc/${child}/cmdline`, 'utf8').replaceAll('\0', ' '),
+    status: readFileSync(`/proc/${child}/status`, 'utf8'),
+  }));
+}
+
 /** Files below a folder that contain a text, whatever kind they are. */
 function filesWith(text: string, dir: string): string[] {
   try {

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { deployInline } from '../support/inline-function.ts';
 import { startRedis, type RunningRedis } from '../support/redis.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
@@ -54,12 +53,3 @@ test('a host works with a Redis behind TLS as a user that may touch its own keys
   expect((await host.hearth('queue', 'ls')).exitCode).toBe(0);
   expect(host.output()).not.toMatch(/NOPERM|no permissions/i);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

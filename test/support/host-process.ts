@@ -9,6 +9,7 @@ const startLimitMs = 60_000;
 export interface StartedProcess extends AsyncDisposable {
   /** What it said after `ready`: a gateway its address. */
   readonly announcement: string;
+  readonly pid: number;
 }
 
 export async function startProcess(
@@ -42,7 +43,7 @@ export async function startProcess(
     );
   });
   try {
-    return { announcement: await ready, [Symbol.asyncDispose]: stop };
+    return { announcement: await ready, pid: child.pid ?? 0, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
