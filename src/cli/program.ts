@@ -26,6 +26,7 @@ import { upCommand } from './commands/up.ts';
 import { usageCommand } from './commands/usage.ts';
 import { versionsCommand } from './commands/versions.ts';
 import { volumeCommand } from './commands/volume.ts';
+import { webhookCommand } from './commands/webhook.ts';
 import type { CommandContext } from './context.ts';
 
 /** The whole `hearth` command. Who uses it wrongly gets a CommanderError thrown, at every depth. */
@@ -59,6 +60,7 @@ export function program(context: CommandContext): Command {
     sandboxCommand,
     nodeCommand,
     volumeCommand,
+    webhookCommand,
     networkCommand,
     scheduleCommand,
     backupCommand,

@@ -7,6 +7,7 @@ import { readEntry } from './function/entry.ts';
 import { cronTriggersSchema, readCronTriggers } from './function/cron-trigger.ts';
 import { asyncSchema, readAsync } from './function/async.ts';
 import { environmentSchema, readEnvironment } from './function/environment.ts';
+import { eventTriggersSchema, readEventTriggers } from './function/event-trigger.ts';
 import { httpTriggerSchema, readHttpTrigger } from './function/http-trigger.ts';
 import { imageKeys, readImage } from './function/image.ts';
 import { networkSchema, readNetwork } from './function/network.ts';
@@ -57,6 +58,7 @@ export const functionConfigSchema = Type.Object(
           http: Type.Optional(httpTriggerSchema),
           cron: Type.Optional(cronTriggersSchema),
           queue: Type.Optional(queueTriggersSchema),
+          events: Type.Optional(eventTriggersSchema),
         },
         strict,
       ),
@@ -121,6 +123,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
   const context = { isolation, http, ...resources, isSingleWriter: isSingleWriter(volumes) };
   const async = readAsync(config.async, problems);
   const queues = readQueueTriggers(config.triggers?.queue ?? [], problems);
+  const events = readEventTriggers(config.triggers?.events ?? [], problems);
   const spec: FunctionSpec = {
     name: config.name,
     runtime,
@@ -139,6 +142,7 @@ function toSpec(config: FunctionConfig): FunctionSpec {
     scaling: readScaling(config.scaling ?? {}, context, problems),
     ...(async ? { async } : {}),
     ...(queues.length > 0 ? { queues } : {}),
+    ...(events.length > 0 ? { events } : {}),
   };
   if (problems.found.length > 0) throw invalid(problems.found);
   return spec;

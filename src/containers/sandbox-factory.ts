@@ -90,7 +90,12 @@ export class ContainerSandboxFactory implements SandboxFactory {
     const served = network
       ? new NetworkedSandbox(sandbox, network, version.spec.concurrency === 1)
       : sandbox;
-    const guarded = new GuardedSandbox(served, this.#options.facts, version.outdated);
+    const guarded = new GuardedSandbox(
+      served,
+      version.spec.name,
+      this.#options.facts,
+      version.outdated,
+    );
     return { sandbox: guarded, start, timings };
   }
 

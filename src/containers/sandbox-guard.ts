@@ -1,4 +1,4 @@
-import type { FactPublisher } from '../domain/facts.ts';
+import type { FactPublisher, Facts } from '../domain/facts.ts';
 import type { SandboxId } from '../domain/ids.ts';
 import type { InvocationRequest } from '../domain/invocation.ts';
 import type {
@@ -23,13 +23,20 @@ export class GuardedSandbox implements Sandbox {
   readonly wanted: AbortSignal;
   readonly #sandbox: Sandbox;
   readonly #facts: FactPublisher;
+  readonly #told: Facts['sandbox.frozen'];
   #running = 0;
   #isFrozen = false;
   #destroying: Promise<void> | undefined;
 
   /** `outdated`: what it was given is not what it would be given now. */
-  constructor(sandbox: Sandbox, facts: FactPublisher, outdated?: AbortSignal) {
+  constructor(
+    sandbox: Sandbox,
+    functionName: string,
+    facts: FactPublisher,
+    outdated?: AbortSignal,
+  ) {
     this.id = sandbox.id;
+    this.#told = { sandboxId: sandbox.id, functionName };
     this.gone = sandbox.gone;
     this.wanted = outdated ? AbortSignal.any([sandbox.wanted, outdated]) : sandbox.wanted;
     this.#sandbox = sandbox;
@@ -61,14 +68,14 @@ export class GuardedSandbox implements Sandbox {
     if (this.destroyed || this.#isFrozen || this.#running > 0) return;
     this.#sandbox.freeze();
     this.#isFrozen = true;
-    this.#facts.publish('sandbox.frozen', { sandboxId: this.id });
+    this.#facts.publish('sandbox.frozen', this.#told);
   }
 
   thaw(): void {
     if (this.destroyed || !this.#isFrozen) return;
     this.#sandbox.thaw();
     this.#isFrozen = false;
-    this.#facts.publish('sandbox.thawed', { sandboxId: this.id });
+    this.#facts.publish('sandbox.thawed', this.#told);
   }
 
   isTidy(): boolean {
@@ -80,7 +87,7 @@ export class GuardedSandbox implements Sandbox {
     const isTidy = await this.#sandbox.tidy();
     if (!this.destroyed && !this.#isFrozen) {
       this.#isFrozen = true;
-      this.#facts.publish('sandbox.frozen', { sandboxId: this.id });
+      this.#facts.publish('sandbox.frozen', this.#told);
     }
     return isTidy;
   }

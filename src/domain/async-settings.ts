@@ -45,3 +45,11 @@ export const defaultAsyncSettings: AsyncSettings = {
 
 export const asyncSettingsOf = ({ async = defaultAsyncSettings }: FunctionSpec): AsyncSettings =>
   async;
+
+/**
+ * POLICY: others may be away for longer than a function of one's own fails. Twelve tries, with pauses
+ * up to 15 minutes, are spread over more than an hour.
+ */
+export function outsideSettings({ retention }: AsyncSettings): AsyncSettings {
+  return { attempts: 12, backoffMs: 5_000, maxAgeMs: 24 * 3_600_000, retention };
+}

@@ -11,6 +11,9 @@ import type {
 import type { InvocationSource } from './invocation-record.ts';
 import type { TraceContext } from './trace.ts';
 
+/** POLICY: invocations by one another's ends, or facts, in a row; more is a circle. */
+export const hopLimit = 8;
+
 /** What a caller may ask for beside what the function's settings say. */
 export interface AsyncPreferences {
   /** Until the first attempt; none by default. */
@@ -44,8 +47,6 @@ export interface AsyncInvocation extends AsyncPreferences {
   /** In the function's place: who is told of an end of it. */
   readonly destination?: OutsideDestination;
   readonly replayOf?: InvocationId;
-  /** How many ends of other invocations led to it, one after the other. */
-  readonly hops?: number;
 }
 
 /** The way into the event queues, for whatever triggers functions. */

@@ -24,8 +24,8 @@ export interface Facts {
     readonly reason: DestroyReason;
     readonly invocations: number;
   };
-  'sandbox.frozen': { readonly sandboxId: SandboxId };
-  'sandbox.thawed': { readonly sandboxId: SandboxId };
+  'sandbox.frozen': { readonly sandboxId: SandboxId; readonly functionName: string };
+  'sandbox.thawed': { readonly sandboxId: SandboxId; readonly functionName: string };
   'sandbox.leftovers_removed': { readonly cgroups: number; readonly processes: number };
   'invocation.completed': {
     readonly invocationId: InvocationId;
@@ -98,6 +98,12 @@ export interface Facts {
   'node.lost': { readonly node: NodeId };
   /** So many facts of this process did not reach the stream of the cluster. */
   'facts.lost': { readonly count: number };
+  /** So many facts were not told by an event queue, because too many wait there already. */
+  'event.dropped': {
+    /** A function, or `webhook.` and the name of one. */
+    readonly queue: string;
+    readonly count: number;
+  };
   /** Someone used, or tried to use, a route that needs a key. */
   'audit.request': {
     readonly requestId: string;

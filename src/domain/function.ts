@@ -1,4 +1,5 @@
 import type { AsyncSettings } from './async-settings.ts';
+import type { FactPattern } from './fact-pattern.ts';
 import type { HttpTrigger } from './http-trigger.ts';
 import type { Digest } from './ids.ts';
 import type { NetworkSpec } from './network.ts';
@@ -90,6 +91,8 @@ export interface FunctionSpec {
   readonly async?: AsyncSettings;
   /** Queues of applications whose jobs invoke it. */
   readonly queues?: readonly QueueTrigger[];
+  /** Facts that invoke it. */
+  readonly events?: readonly FactPattern[];
 }
 
 /** Can any code that has these settings be given a request's body while that is on its way? */

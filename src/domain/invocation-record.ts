@@ -11,7 +11,7 @@ import type {
 import type { TraceContext } from './trace.ts';
 
 /** What asked for an asynchronous invocation. */
-export type InvocationSource = 'invoke' | 'cron' | 'queue' | 'destination' | 'replay';
+export type InvocationSource = 'invoke' | 'cron' | 'queue' | 'event' | 'destination' | 'replay';
 
 /**
  * `queued`: waits for its (next) attempt. `running`: a worker has it. The other three are the end:
@@ -82,5 +82,4 @@ export interface InvocationRecord {
   readonly priority?: number;
   readonly destination?: OutsideDestination;
   readonly replayOf?: InvocationId;
-  readonly hops?: number;
 }

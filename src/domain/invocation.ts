@@ -23,6 +23,7 @@ export interface RequestHead {
    */
   readonly upgrade?: string;
   /** Calls of functions by functions that led here; absent: none. */
+  /** Invocations, one by another's call, end or facts, that led here; absent: none. */
   readonly callDepth?: number;
   /** The jobs that the event was made of. */
   readonly queue?: QueueBatch;

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { cloudEvent } from '../domain/cloud-event.ts';
+import { fitsPattern, type FactPattern } from '../domain/fact-pattern.ts';
 import type { FactFeed, StreamedFact } from '../domain/facts.ts';
-import { isVisibleTo, passes } from './event-filter.ts';
+import { isVisibleTo } from './event-filter.ts';
 import { forSome } from './route-access.ts';
 import { EventStreams } from './server-sent-events.ts';
 
@@ -34,7 +35,9 @@ export function eventRoutes(app: FastifyInstance, { feed }: EventRoutesOptions):
     { config: forSome('read'), schema: { querystring: querySchema } },
     async (request, reply) => {
       const { type, function: functionName } = request.query;
-      const filter = { types: type === undefined ? [] : type.split(','), functionName };
+      const types = type === undefined ? [] : type.split(',');
+      const match: FactPattern['match'] =
+        functionName === undefined ? {} : { functionName: [functionName] };
       const lastId = request.headers['last-event-id'];
       // Subscribed before the kept ones are read: so that none falls between the two.
       const early: StreamedFact[] = [];
@@ -44,7 +47,7 @@ export function eventRoutes(app: FastifyInstance, { feed }: EventRoutesOptions):
         const kept = lastId === undefined ? [] : await feed.after(lastId, resumeLimit);
         const stream = streams.open(reply);
         tell = (streamed) => {
-          if (!passes(filter, streamed.fact)) return;
+          if (!fitsPattern({ types, match }, streamed.fact)) return;
           if (!isVisibleTo(request.principal, streamed.fact)) return;
           stream.send({ id: streamed.id, event: streamed.fact.type, data: cloudEvent(streamed) });
         };

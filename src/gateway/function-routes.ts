@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { parseFunctionConfig } from '../config/function-config.ts';
 import type { DeployProgress, FunctionDeployer } from '../domain/deployer.ts';
+import { fitsType, type FactPattern } from '../domain/fact-pattern.ts';
 import { HostError } from '../domain/errors.ts';
 import type { FunctionRecord, FunctionSpec, FunctionStore } from '../domain/function.ts';
 import { isDigest } from '../domain/ids.ts';
@@ -10,7 +11,7 @@ import { parseImageReference } from '../domain/image-reference.ts';
 import { packageLimitBytes } from '../domain/limits.ts';
 import type { LogQuery, LogStore } from '../domain/log.ts';
 import type { Schedules } from '../domain/schedule.ts';
-import { can } from '../domain/principal.ts';
+import { can, everything, type Principal } from '../domain/principal.ts';
 import { throttledBlobs } from './blob-progress.ts';
 import { requireRight } from './callers.ts';
 import { deployment, functionDetails, functionSummary, logLine } from './function-views.ts';
@@ -85,6 +86,7 @@ export function functionRoutes(app: FastifyInstance, options: FunctionRoutesOpti
     for (const network of spec.network?.networks ?? []) {
       requireRight(request.principal, 'deploy', network);
     }
+    requireFactRights(request.principal, spec.events ?? []);
     const body = Readable.from([request.body]);
     const isStaged = request.query.staged;
     if (wantsLines(request)) {
@@ -148,6 +150,17 @@ function logQuery(functionName: string, { invocation, since, limit }: LogsQuery)
     ...(invocation === undefined ? {} : { invocationId: invocation }),
     ...(since === undefined ? {} : { sinceMs: since }),
   };
+}
+
+/** A function is told nothing that its deployer may not see: facts of functions, by name, or all. */
+function requireFactRights(principal: Principal, patterns: readonly FactPattern[]): void {
+  for (const { types, match } of patterns) {
+    if (types.some((type) => fitsType(type, 'audit.request'))) {
+      requireRight(principal, 'admin', everything);
+    }
+    const names = match['functionName'] ?? [everything];
+    for (const name of names) requireRight(principal, 'read', String(name));
+  }
 }
 
 /** Where the caller reached us, by its own word. */

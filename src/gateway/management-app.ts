@@ -29,6 +29,7 @@ import { keyRoutes, type KeyRoutesOptions } from './key-routes.ts';
 import { versionRoutes } from './version-routes.ts';
 import type { LongRequests } from './long-requests.ts';
 import { nodeRoutes, type NodeRoutesOptions } from './node-routes.ts';
+import { webhookRoutes, type WebhookRoutesOptions } from './webhook-routes.ts';
 import { networkRoutes, type NetworkRoutesOptions } from './network-routes.ts';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics-routes.ts';
 import { registryRoutes, type RegistryRoutesOptions } from './registry-routes.ts';
@@ -61,6 +62,7 @@ export interface ManagementAppOptions
     VolumeRoutesOptions,
     NetworkRoutesOptions,
     NodeRoutesOptions,
+    WebhookRoutesOptions,
     ScheduleRoutesOptions {
   readonly nodes: NodeDirectory;
   readonly authorizer: Authorizer;
@@ -121,6 +123,7 @@ export function createManagementApp(options: ManagementAppOptions): FastifyInsta
   app.register(async (scope) => scheduleRoutes(scope, options));
   app.register(async (scope) => volumeRoutes(scope, options));
   app.register(async (scope) => networkRoutes(scope, options));
+  app.register(async (scope) => webhookRoutes(scope, options));
   app.register(async (scope) => imageRoutes(scope, options));
   app.register(async (scope) => imageArchiveRoutes(scope, options));
   app.register(async (scope) => eventRoutes(scope, options));

@@ -8,12 +8,15 @@ import type {
 } from '../domain/event-queue-control.ts';
 import type { FunctionStore } from '../domain/function.ts';
 import { can } from '../domain/principal.ts';
+import type { RecordStore } from '../domain/record-store.ts';
+import { webhookQueue, type WebhookRecord } from '../domain/webhook.ts';
 import { invocationDetails } from './invocation-record-views.ts';
 import { acceptJson } from './json-bodies.ts';
 import { forNamed, forSome } from './route-access.ts';
 
 export interface QueueRoutesOptions {
   readonly functions: FunctionStore;
+  readonly webhooks: RecordStore<WebhookRecord>;
   readonly eventQueues: EventQueueControl;
 }
 
@@ -50,7 +53,7 @@ interface ByName {
 /** Event queues by the name of their function, `/v1/queues…`, and their dead letters. */
 export function queueRoutes(
   app: FastifyInstance,
-  { functions, eventQueues }: QueueRoutesOptions,
+  { functions, webhooks, eventQueues }: QueueRoutesOptions,
 ): void {
   acceptJson(app);
 
@@ -66,9 +69,10 @@ export function queueRoutes(
   };
 
   app.get('/v1/queues', { config: forSome('read') }, async ({ principal }) => {
-    const names = functions
-      .list()
-      .map(({ name }) => name)
+    const names = [
+      ...functions.list().map(({ name }) => name),
+      ...webhooks.list().map(({ name }) => webhookQueue(name)),
+    ]
       .filter((name) => can(principal, 'read', name))
       .toSorted();
     const states = await eventQueues.states(names);

@@ -23,7 +23,7 @@ const valueLimit = 32 * 1024;
 const secretSchema = Type.Object(
   {
     value: Type.String({ minLength: 1, maxLength: valueLimit, pattern: '^[^\\0]*$' }),
-    functions: Type.Array(Type.String({ pattern: '^[a-z0-9*][a-z0-9*-]{0,62}$' }), {
+    functions: Type.Array(Type.String({ pattern: '^(webhook\\.)?[a-z0-9*][a-z0-9*-]{0,62}$' }), {
       default: ['*'],
       minItems: 1,
       maxItems: 50,

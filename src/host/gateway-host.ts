@@ -7,7 +7,9 @@ import type { NetworkRecord } from '../domain/private-network.ts';
 import type { StackRecord } from '../domain/stack.ts';
 import type { Service } from '../domain/service.ts';
 import type { VolumeRecord } from '../domain/volume.ts';
+import type { WebhookRecord } from '../domain/webhook.ts';
 import { FactBus } from '../events/fact-bus.ts';
+import { EventTriggers } from '../events/event-triggers.ts';
 import { FactRelay } from '../events/fact-relay.ts';
 import { FactStream } from '../events/fact-stream.ts';
 import { createGateway } from '../gateway/gateway.ts';
@@ -62,6 +64,7 @@ export async function createGatewayHost(
   const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
   const networkRecords = new RedisRecordStore<NetworkRecord>({ ...durable, kind: 'networks' });
   const stacks = new RedisRecordStore<StackRecord>({ ...durable, kind: 'stacks' });
+  const webhooks = new RedisRecordStore<WebhookRecord>({ ...durable, kind: 'webhooks' });
   const { keys, secrets, masterKey, authorizer, guard, quotas } = security;
   const audit = new AuditLog({ dir: paths.audit, logger });
   const clusterKey =
@@ -95,7 +98,8 @@ export async function createGatewayHost(
   const images = imagesOf(config, () =>
     deployedRepositories(functions.list(), nodeVersions.preparing()),
   );
-  const relay = new FactRelay({ ...fast, bus: facts, source: `gateway/${config.hostname}` });
+  const member = `gateway/${config.hostname}`;
+  const relay = new FactRelay({ ...fast, bus: facts, source: member });
   const feed = new FactStream(fast);
   const metrics = new PrometheusPage({ nodes, sandboxes, logger });
   feed.subscribe(metrics.count);
@@ -106,6 +110,15 @@ export async function createGatewayHost(
     functions,
     invoker: eventQueues.invoker,
     records: eventQueues.records,
+  });
+  const eventTriggers = new EventTriggers({
+    ...fast,
+    member,
+    functions,
+    webhooks,
+    invoker: eventQueues.invoker,
+    facts,
+    tracing,
   });
   const deployer = createFunctionDeployer({
     functions,
@@ -164,6 +177,7 @@ export async function createGatewayHost(
       blobs: images.blobs,
       canOpen: security.canOpen,
     }),
+    webhooks,
     logs,
     feed,
     metrics,
@@ -195,6 +209,7 @@ export async function createGatewayHost(
     networkRecords,
     stacks,
     nodeRecords,
+    webhooks,
     audit,
     nodes,
     questions,
@@ -202,6 +217,7 @@ export async function createGatewayHost(
     lane,
     eventQueues.service,
     scheduling,
+    eventTriggers,
     canaries,
     logs,
     usage,

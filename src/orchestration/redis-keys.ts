@@ -27,6 +27,7 @@ export const recordKinds = [
   'networks',
   'stacks',
   'nodes',
+  'webhooks',
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 

@@ -1,27 +1,17 @@
-import type { AsyncSettings, DestinationSettings } from '../domain/async-settings.ts';
+import type { DestinationSettings } from '../domain/async-settings.ts';
+import { hopLimit } from '../domain/event-queue.ts';
 import type { InvocationRecord } from '../domain/invocation-record.ts';
-
-/** POLICY: invocations that are told of one another's ends, in a row; more is a circle. */
-export const hopLimit = 8;
 
 /** Who is to be told of the end of an invocation; undefined: nobody, or it has not ended so. */
 export function destinationOf({
   state,
   settings,
   destination,
-  hops = 0,
+  head: { callDepth = 0 },
 }: InvocationRecord): DestinationSettings | undefined {
-  if (destination || hops >= hopLimit) return undefined; // of who was told nobody is told
+  if (destination || callDepth >= hopLimit) return undefined; // of who was told nobody is told
   if (state === 'done') return settings.onSuccess;
   return state === 'dead_letter' ? settings.onFailure : undefined;
-}
-
-/**
- * POLICY: others may be away for longer than a function of one's own fails. Twelve tries, with pauses
- * up to 15 minutes, are spread over more than an hour.
- */
-export function outsideSettings({ retention }: AsyncSettings): AsyncSettings {
-  return { attempts: 12, backoffMs: 5_000, maxAgeMs: 24 * 3_600_000, retention };
 }
 
 /** What a destination is told, in the shape of AWS Lambda's destinations. */

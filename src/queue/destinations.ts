@@ -1,4 +1,8 @@
-import { asyncSettingsOf, type DestinationSettings } from '../domain/async-settings.ts';
+import {
+  asyncSettingsOf,
+  outsideSettings,
+  type DestinationSettings,
+} from '../domain/async-settings.ts';
 import type { AsyncInvoker } from '../domain/event-queue.ts';
 import { liveVersion, type FunctionStore } from '../domain/function.ts';
 import type { InvocationRecord } from '../domain/invocation-record.ts';
@@ -6,7 +10,7 @@ import { asyncBodyLimitBytes } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import { causeOf, type Tracing } from '../domain/trace.ts';
 import { uuidOf } from '../lib/uuid-of.ts';
-import { destinationEvent, destinationOf, outsideSettings } from './destination-policy.ts';
+import { destinationEvent, destinationOf } from './destination-policy.ts';
 import type { InvocationStore } from './invocation-store.ts';
 
 export interface DestinationsOptions {
@@ -36,7 +40,7 @@ export class Destinations {
     const destination = destinationOf(record);
     if (!destination) return;
     const { store, invoker, logger, tracing } = this.#options;
-    const { id, functionName, endedMs, hops = 0 } = record;
+    const { id, functionName, endedMs, head } = record;
     const addressee = this.#addressee(record, destination);
     if (!addressee) {
       const fields = { invocationId: id, functionName, destination };
@@ -48,9 +52,15 @@ export class Destinations {
       ...addressee,
       id: uuidOf(`destination/${id}/${endedMs}`),
       source: 'destination',
-      head: { trigger: 'event', method: 'POST', url: '/', headers: [], sourceIp: '' },
+      head: {
+        trigger: 'event',
+        method: 'POST',
+        url: '/',
+        headers: [],
+        sourceIp: '',
+        callDepth: (head.callDepth ?? 0) + 1,
+      },
       body: this.#fitting(record, await store.readBody(id), await store.readAnswer(id)),
-      hops: hops + 1,
       ...(trace ? { trace } : {}),
     });
   }

@@ -34,6 +34,7 @@ const wording: Readonly<
   'node.joined': { level: 'info', message: 'A node joined.' },
   'node.left': { level: 'info', message: 'A node left.' },
   'node.lost': { level: 'warn', message: 'A node was lost.' },
+  'event.dropped': { level: 'warn', message: 'An event queue is full: facts were not told by it.' },
   'facts.lost': { level: 'warn', message: 'Facts did not reach the stream of the cluster.' },
 };
 

@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { signWebhook } from '../../src/security/webhook-signature.ts';
+import { deployInline } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 import {
   startSpanCollector,
@@ -23,7 +28,9 @@ const folder = fileURLToPath(new URL('functions/traced', import.meta.url));
 
 beforeAll(async () => {
   collector = await startSpanCollector();
-  host = await startHost({ environment: collector.environment });
+  host = await startHost({
+    environment: { ...collector.environment, HEARTH_NETWORK_ALLOW: '127.0.0.1/32' },
+  });
   expect((await host.hearth('deploy', folder)).exitCode).toBe(0);
 });
 afterAll(async () => {
@@ -136,6 +143,57 @@ describe('a trace', () => {
     expect(await answer.json()).toMatchObject({ traceId: 'd4'.repeat(16) });
     await vi.waitFor(() => expect(spansOf('d4'.repeat(16)).length).toBeGreaterThan(1), soon);
     expect(spansOf('c3'.repeat(16))).toEqual([]);
+  });
+});
+
+describe('what happens sets off', () => {
+  test('a function that is to be told of it', async () => {
+    const source = `export const handler = async (event) => console.log(event.type, event.data.functionName);`;
+    const events = [{ types: ['function.*'], match: { functionName: ['watched-*'] } }];
+    await deployInline(host, 'watch', source, { triggers: { events } });
+    await vi.waitFor(async () => {
+      // Told from some moment after the deploy on.
+      await deployInline(host, 'watched-one', `export const handler = () => ${Math.random()};`);
+      const { stdout } = await host.hearth('logs', 'watch');
+      expect(stdout).toContain('dev.hearth.function.deployed watched-one');
+    }, soon);
+  });
+
+  test('a webhook, signed', async () => {
+    const posted: { readonly headers: IncomingHttpHeaders; readonly body: Buffer }[] = [];
+    const server = createServer((request, response) => {
+      void buffer(request).then((body) => {
+        posted.push({ headers: request.headers, body });
+        response.writeHead(204).end();
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const set = await host.hearthWithInput('shared', 'secret', 'set', 'SIGN', '--for', 'webhook.*');
+    expect(set).toMatchObject({ exitCode: 0 });
+    const args = ['--type', 'function.removed', '--secret', 'SIGN'];
+    expect(await host.hearth('webhook', 'create', 'ops', url, ...args)).toMatchObject({
+      exitCode: 0,
+    });
+    await vi.waitFor(async () => {
+      await deployInline(host, 'gone', 'export const handler = () => 1;');
+      await host.hearth('rm', 'gone');
+      expect(posted.length).toBeGreaterThan(0);
+    }, soon);
+    const [{ headers, body } = { headers: {}, body: Buffer.of() }] = posted;
+    const id = String(headers['webhook-id']);
+    const sentAt = new Date(Number(headers['webhook-timestamp']) * 1000);
+    expect(headers['webhook-signature']).toBe(
+      signWebhook('shared', id, body, sentAt)['webhook-signature'],
+    );
+    expect(JSON.parse(body.toString())).toMatchObject({
+      type: 'dev.hearth.function.removed',
+      data: { functionName: 'gone' },
+    });
+    expect((await host.hearth('webhook', 'rm', 'ops')).exitCode).toBe(0);
+    server.closeAllConnections();
+    server.close();
   });
 });
 

@@ -16,6 +16,7 @@ import type { StackRecord } from '../../src/domain/stack.ts';
 import type { NodeInfo, NodeRecord } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { UsageRow } from '../../src/domain/usage.ts';
+import type { WebhookRecord } from '../../src/domain/webhook.ts';
 import { noTracing, type Tracing } from '../../src/domain/trace.ts';
 import type { Schedules } from '../../src/domain/schedule.ts';
 import type { TlsFiles } from '../../src/gateway/certificate.ts';
@@ -69,6 +70,7 @@ export class RunningGateway implements AsyncDisposable {
   readonly invocations = new MemoryInvocations();
   readonly eventQueues = new MemoryEventQueueControl();
   readonly functions = new MemoryRecordStore<FunctionRecord>();
+  readonly webhooks = new MemoryRecordStore<WebhookRecord>();
   readonly networkRecords = new MemoryRecordStore<NetworkRecord>();
   readonly stacks = new MemoryRecordStore<StackRecord>();
   readonly keyRecords = new MemoryRecordStore<KeyRecord>();
@@ -143,6 +145,7 @@ export class RunningGateway implements AsyncDisposable {
       networks: recordedNetworks({ records: this.networkRecords, admit: () => {} }),
       networkRecords: this.networkRecords,
       stacks: this.stacks,
+      webhooks: this.webhooks,
       feed: this.feed,
       tracing: { ...noTracing, begin: (header) => this.beginTrace(header) },
       usage: { between: async (...days) => this.usageBetween(...days) },

@@ -56,7 +56,8 @@ export function readDestination(
   return { function: name };
 }
 
-function problemOfUrl(text: string): string | undefined {
+/** Undefined: it can be posted to. */
+export function problemOfUrl(text: string): string | undefined {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol)) return `"${text}" is not an http or https URL`;
   if (url.username || url.password) return 'a URL must not hold a password: sign with a secret';

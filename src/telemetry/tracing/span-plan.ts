@@ -186,6 +186,7 @@ const triggers: Readonly<Record<InvocationSource, string>> = {
   replay: 'other',
   destination: 'pubsub',
   queue: 'pubsub',
+  event: 'pubsub',
   cron: 'timer',
 };
 

@@ -24,7 +24,7 @@ beforeEach(() => {
     calls.push('invoke');
     return { outcome: ends.promise, grant: () => {}, cancel: () => {} };
   });
-  sandbox = new GuardedSandbox(inner, { publish: (type) => void facts.push(type) });
+  sandbox = new GuardedSandbox(inner, 'hello', { publish: (type) => void facts.push(type) });
 });
 
 describe('a guarded sandbox', () => {

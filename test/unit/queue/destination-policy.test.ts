@@ -1,11 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { InvocationRecord } from '../../../src/domain/invocation-record.ts';
 import { accepted } from '../../../src/queue/attempt-policy.ts';
-import {
-  destinationEvent,
-  destinationOf,
-  hopLimit,
-} from '../../../src/queue/destination-policy.ts';
+import { hopLimit } from '../../../src/domain/event-queue.ts';
+import { destinationEvent, destinationOf } from '../../../src/queue/destination-policy.ts';
 import { invocationOf } from '../../support/event-queue-worker.ts';
 
 const settings = { onSuccess: { function: 'cheer' }, onFailure: { function: 'mourn' } };
@@ -23,7 +20,9 @@ describe('the destination of an invocation', () => {
   });
 
   test('is not told where functions tell one another in a circle', () => {
-    expect(destinationOf(record({ state: 'done', hops: hopLimit }))).toBeUndefined();
+    const { head } = record({});
+    const deep = { ...head, callDepth: hopLimit };
+    expect(destinationOf(record({ state: 'done', head: deep }))).toBeUndefined();
   });
 
   test('is not told of whether another, outside, could be told', () => {
