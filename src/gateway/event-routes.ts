@@ -2,13 +2,16 @@ import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { cloudEvent } from '../domain/cloud-event.ts';
 import { fitsPattern, type FactPattern } from '../domain/fact-pattern.ts';
-import type { FactFeed, StreamedFact } from '../domain/facts.ts';
+import { factTexts, factTypes } from '../domain/fact-texts.ts';
+import type { FactFeed, FactType, StreamedFact } from '../domain/facts.ts';
 import { isVisibleTo } from './event-filter.ts';
 import { forSome } from './route-access.ts';
 import { EventStreams } from './server-sent-events.ts';
 
 export interface EventRoutesOptions {
   readonly feed: FactFeed;
+  /** The JSON Schema of the data of each type. */
+  readonly factSchemas: Readonly<Record<FactType, object>>;
 }
 
 /** Facts that one who resumes is given at once; who has missed more asks again from there. */
@@ -27,8 +30,16 @@ interface EventsRequest {
 }
 
 /** `GET /events`: the facts of the cluster as CloudEvents in server-sent events, those that the caller may read. */
-export function eventRoutes(app: FastifyInstance, { feed }: EventRoutesOptions): void {
+export function eventRoutes(app: FastifyInstance, { feed, factSchemas }: EventRoutesOptions): void {
   const streams = new EventStreams(app);
+
+  app.get('/v1/event-types', { config: forSome('read') }, () => ({
+    types: factTypes.map((type) => ({
+      type: `dev.hearth.${type}`,
+      description: factTexts[type],
+      data: factSchemas[type],
+    })),
+  }));
 
   app.get<EventsRequest>(
     '/events',

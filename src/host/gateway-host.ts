@@ -8,6 +8,7 @@ import type { StackRecord } from '../domain/stack.ts';
 import type { Service } from '../domain/service.ts';
 import type { VolumeRecord } from '../domain/volume.ts';
 import type { WebhookRecord } from '../domain/webhook.ts';
+import { factSchemas } from '../events/fact-schemas.ts';
 import { FactBus } from '../events/fact-bus.ts';
 import { EventTriggers } from '../events/event-triggers.ts';
 import { FactRelay } from '../events/fact-relay.ts';
@@ -180,6 +181,7 @@ export async function createGatewayHost(
     webhooks,
     logs,
     feed,
+    factSchemas,
     metrics,
     usage,
     keys,

@@ -294,3 +294,23 @@ test('a route that does not say who may use it cannot be added', () => {
     expect(() => app.get(`/${Math.random()}/:name`, { config }, () => 'x')).not.toThrow();
   }
 });
+
+describe('a deploy of a function that events invoke', () => {
+  it('needs the right to read what it is told of', async () => {
+    const headers = {
+      ...(await keyWith(['deploy', '*'], ['read', 'shop-*'])),
+      'content-type': 'application/x-tar',
+    };
+    const statusOf = async (types: readonly string[], match: object) => {
+      const triggers = { events: [{ types, match }] };
+      const config = { name: 'watch', entry: 'index.js', triggers };
+      const body = await packageOf({ 'hearth.json': JSON.stringify(config), 'index.js': '' });
+      return (await running.send('POST', '/v1/functions', { headers, body })).status;
+    };
+    const shop = { functionName: ['shop-*'] };
+    expect(await statusOf(['invocation.*'], {})).toBe(403);
+    expect(await statusOf(['invocation.*'], { functionName: ['shop-*', 'other'] })).toBe(403);
+    expect(await statusOf(['invocation.*', 'audit.request'], shop)).toBe(403);
+    expect(await statusOf(['invocation.*'], shop)).not.toBe(403);
+  });
+});

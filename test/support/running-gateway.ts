@@ -17,6 +17,7 @@ import type { NodeInfo, NodeRecord } from '../../src/domain/node.ts';
 import type { SandboxView } from '../../src/domain/sandbox-view.ts';
 import type { UsageRow } from '../../src/domain/usage.ts';
 import type { WebhookRecord } from '../../src/domain/webhook.ts';
+import { factSchemas } from '../../src/events/fact-schemas.ts';
 import { noTracing, type Tracing } from '../../src/domain/trace.ts';
 import type { Schedules } from '../../src/domain/schedule.ts';
 import type { TlsFiles } from '../../src/gateway/certificate.ts';
@@ -147,6 +148,7 @@ export class RunningGateway implements AsyncDisposable {
       stacks: this.stacks,
       webhooks: this.webhooks,
       feed: this.feed,
+      factSchemas,
       tracing: { ...noTracing, begin: (header) => this.beginTrace(header) },
       usage: { between: async (...days) => this.usageBetween(...days) },
       metrics: { contentType: 'text/plain', render: async () => 'hearth_up 1\n' },
