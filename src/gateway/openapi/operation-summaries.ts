@@ -70,6 +70,10 @@ export const operationSummaries: Readonly<Record<string, string>> = {
   'POST /v1/volumes/{name}/snapshots': 'Keeps its files as they are.',
   'DELETE /v1/volumes/{name}/snapshots/{snapshot}': 'Removes a snapshot.',
 
+  'GET /v1/event-types': 'The types of events, with the JSON Schema of their data.',
+  'GET /v1/webhooks': 'Lists who outside is told of events.',
+  'POST /v1/webhooks': 'Posts events to a URL from now on.',
+  'DELETE /v1/webhooks/{name}': 'Posts no more of them.',
   'GET /v1/networks': 'Lists private networks.',
   'POST /v1/networks': 'Makes a private network.',
   'GET /v1/networks/{name}': 'Shows one with its members and endpoints.',
