@@ -124,6 +124,9 @@ export const factSchemas = {
     reason: text,
   }),
   'function.removed': data({ functionName }),
+  'node.joined': data({ node: text, hostname: text }),
+  'node.left': data({ node: text, hostname: text }),
+  'node.lost': data({ node: text }),
   'facts.lost': data({ count }),
   'event.dropped': data({ queue: text, count }),
   'audit.request': data({
