@@ -19,7 +19,7 @@ const libraryHomes = {
   'prom-client': 'telemetry',
   '@opentelemetry': 'telemetry',
   'eventsource-parser': 'cli',
-  typebox: '(config|gateway)',
+  typebox: '(config|gateway|events)',
   'jsonc-parser': 'config',
 };
 

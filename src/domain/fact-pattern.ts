@@ -1,7 +1,3 @@
-import { factTypes } from './fact-texts.ts';
-import type { Fact } from './facts.ts';
-import { fits } from './principal.ts';
-
 export type MatchedValue = string | number | boolean;
 
 /** Which facts someone wants to be told of. */
@@ -11,23 +7,3 @@ export interface FactPattern {
   /** By the key of a fact's data, values of which it must have one; in a text, `*` is any text. */
   readonly match: Readonly<Record<string, readonly MatchedValue[]>>;
 }
-
-/** A fact without a key that is asked for does not fit. */
-export function fitsPattern({ types, match }: FactPattern, { type, data }: Fact): boolean {
-  if (types.length > 0 && !types.some((wanted) => fitsType(wanted, type))) return false;
-  return Object.entries(match).every(([key, wanted]) => {
-    const value = Object.hasOwn(data, key)
-      ? (data as unknown as Record<string, unknown>)[key]
-      : undefined;
-    return wanted.some((one) =>
-      typeof one === 'string' && typeof value === 'string' ? fits(one, value) : one === value,
-    );
-  });
-}
-
-/** Is there a fact whose type fits? */
-export const isKnownType = (wanted: string): boolean =>
-  factTypes.some((type) => fitsType(wanted, type));
-
-export const fitsType = (wanted: string, type: string): boolean =>
-  wanted.endsWith('.*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;

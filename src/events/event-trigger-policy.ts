@@ -4,14 +4,12 @@ import {
   defaultAsyncSettings,
   outsideSettings,
 } from '../domain/async-settings.ts';
-import { cloudEvent } from '../domain/cloud-event.ts';
 import { hopLimit, type AsyncInvocation } from '../domain/event-queue.ts';
-import { fitsPattern, type FactPattern } from '../domain/fact-pattern.ts';
-import type { Fact, StreamedFact } from '../domain/facts.ts';
+import { fitsPattern } from '../domain/fact-matching.ts';
+import type { FactPattern } from '../domain/fact-pattern.ts';
+import type { Fact } from '../domain/facts.ts';
 import { liveVersion, type FunctionRecord } from '../domain/function.ts';
-import { causeOf, type Tracing } from '../domain/trace.ts';
 import { webhookQueue, type WebhookRecord } from '../domain/webhook.ts';
-import { uuidOf } from '../lib/uuid-of.ts';
 
 /** Who is to be told of facts: a function, or someone outside. */
 export interface Subscription {
@@ -58,36 +56,4 @@ export function isFor(
   if (data.functionName === queue) return false;
   if (type === 'invocation.completed') return (data.callDepth ?? 0) < hopLimit;
   return type.startsWith('function.') || !isTriggered(data.functionName);
-}
-
-/** The id is made of the fact: however often it is read, it is told once while that is recorded. */
-export function eventInvocation(
-  { queue, settings, destination }: Subscription,
-  streamed: StreamedFact,
-  tracing: Pick<Tracing, 'beginAttempt'>,
-): AsyncInvocation {
-  const { type, data } = streamed.fact;
-  const cause = 'trace' in data ? data.trace : undefined;
-  const trace = cause && tracing.beginAttempt([causeOf(cause)]);
-  const callDepth = ('callDepth' in data ? (data.callDepth ?? 0) : 0) + 1;
-  return {
-    id: uuidOf(`event/${streamed.id}/${queue}`),
-    functionName: queue,
-    source: 'event',
-    head: {
-      trigger: 'event',
-      method: 'POST',
-      url: '/',
-      headers: [
-        ['content-type', 'application/cloudevents+json'],
-        ['x-hearth-event', type],
-      ],
-      sourceIp: '',
-      callDepth,
-    },
-    body: Buffer.from(JSON.stringify(cloudEvent(streamed))),
-    settings,
-    ...(destination ? { destination } : {}),
-    ...(trace ? { trace } : {}),
-  };
 }

@@ -8,12 +8,8 @@ import type { Tracing } from '../domain/trace.ts';
 import type { WebhookRecord } from '../domain/webhook.ts';
 import type { RedisConnectionOptions } from '../lib/redis-connection.ts';
 import { DurableListener } from './durable-listener.ts';
-import {
-  eventInvocation,
-  isFor,
-  subscriptions,
-  type Subscription,
-} from './event-trigger-policy.ts';
+import { eventInvocation } from './event-invocation.ts';
+import { isFor, subscriptions, type Subscription } from './event-trigger-policy.ts';
 
 type Mirror<R extends { readonly name: string; readonly revision: number }> = Pick<
   RecordStore<R>,

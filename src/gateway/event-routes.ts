@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { cloudEvent } from '../domain/cloud-event.ts';
-import { fitsPattern, type FactPattern } from '../domain/fact-pattern.ts';
+import { fitsPattern } from '../domain/fact-matching.ts';
+import type { FactPattern } from '../domain/fact-pattern.ts';
 import { factTexts, factTypes } from '../domain/fact-texts.ts';
 import type { FactFeed, FactType, StreamedFact } from '../domain/facts.ts';
 import { isVisibleTo } from './event-filter.ts';

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
-import { isKnownType, type FactPattern } from '../../domain/fact-pattern.ts';
+import { isKnownType } from '../../domain/fact-matching.ts';
+import type { FactPattern } from '../../domain/fact-pattern.ts';
 import { factTypes } from '../../domain/fact-texts.ts';
 import type { Problems } from './problems.ts';
 import { strict } from './strict.ts';

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { hopLimit } from '../../../src/domain/event-queue.ts';
 import type { Fact, Facts, FactType } from '../../../src/domain/facts.ts';
 import { noTracing } from '../../../src/domain/trace.ts';
+import { eventInvocation } from '../../../src/events/event-invocation.ts';
 import {
-  eventInvocation,
   isFor,
   subscriptions,
   type Subscription,
