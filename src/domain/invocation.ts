@@ -22,7 +22,6 @@ export interface RequestHead {
    * `websocket`; where it is answered with 101, body and answer are what both say then.
    */
   readonly upgrade?: string;
-  /** Calls of functions by functions that led here; absent: none. */
   /** Invocations, one by another's call, end or facts, that led here; absent: none. */
   readonly callDepth?: number;
   /** The jobs that the event was made of. */
