@@ -1,4 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
+import { access, readdir, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { HostError } from '../domain/errors.ts';
 import { exec } from '../lib/exec.ts';
 
@@ -18,6 +19,17 @@ export async function becomeUser(user: string, dataDir: string): Promise<void> {
   process.setgroups?.([gid]);
   process.setgid?.(gid);
   process.setuid?.(uid);
+  await requireProgram(user);
+}
+
+/** Most of it is read later, piece by piece: what cannot be read shall be told at the start. */
+async function requireProgram(user: string): Promise<void> {
+  await access(program).catch((cause: unknown) => {
+    throw invalid(
+      `"${user}" of HEARTH_USER cannot read Hearth itself, ${program}: install it where every user can.`,
+      cause,
+    );
+  });
 }
 
 async function idOf(user: string, which: '--user' | '--group'): Promise<number> {
@@ -45,6 +57,8 @@ async function requireOwnFolder(dataDir: string): Promise<void> {
     );
   }
 }
+
+const program = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 const gatewayKeys: ReadonlySet<string> = new Set(['root.key', 'master.key', 'cluster.key']);
 
