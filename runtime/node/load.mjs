@@ -45,6 +45,7 @@ import { RuntimeError } from './thrown.mjs';
  * @property {string} id
  * @property {number} attempts
  * @property {number} timestampMs
+ * @property {Record<string, unknown>} [childrenValues] of its children in a flow
  */
 
 /**

@@ -27,4 +27,6 @@ export interface QueueMessage {
   readonly attempts: number;
   /** When it was added; epoch milliseconds. */
   readonly timestampMs: number;
+  /** What its children in a flow returned, by their keys in Redis; absent: it has none. */
+  readonly childrenValues?: Readonly<Record<string, unknown>>;
 }

@@ -15,14 +15,16 @@ export interface QueueJob extends QueueMessage {
 export function queueEvent(trigger: QueueTrigger, jobs: readonly QueueJob[]): unknown {
   if (trigger.batchSize === 1) return jobs[0]?.data ?? null;
   return {
-    Records: jobs.map(({ id, data, attempts, timestampMs }) => ({
+    Records: jobs.map(({ id, data, attempts, timestampMs, childrenValues }) => ({
       messageId: id,
       body: JSON.stringify(data ?? null),
       attributes: {
         ApproximateReceiveCount: String(attempts),
         SentTimestamp: String(timestampMs),
       },
-      messageAttributes: {},
+      messageAttributes: childrenValues
+        ? { childrenValues: { dataType: 'String', stringValue: JSON.stringify(childrenValues) } }
+        : {},
       eventSource: 'hearth:queue',
       eventSourceARN: `arn:hearth:queue:::${trigger.name}`,
     })),

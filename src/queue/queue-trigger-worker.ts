@@ -92,7 +92,8 @@ export class QueueTriggerWorker {
     const { id = '', data, attemptsMade, timestamp, opts } = job;
     const attempts = attemptsMade + 1;
     const cause = producerOf(opts.telemetry?.metadata);
-    const result = await this.#batches.add({ id, data, attempts, timestampMs: timestamp, cause });
+    const message = { id, attempts, timestampMs: timestamp, ...(await flowOf(job)) };
+    const result = await this.#batches.add({ ...message, data, cause });
     if (result === noRoom) {
       await job.moveToDelayed(Date.now() + noRoomPauseMs, token);
       throw new DelayedError();
@@ -127,6 +128,11 @@ export class QueueTriggerWorker {
     if (failure) return jobs.map(() => ({ error: failure.message }));
     return jobResults(jobs, answerOf(result));
   }
+}
+
+async function flowOf(job: Job<unknown>): Promise<Pick<QueueJob, 'childrenValues'>> {
+  const childrenValues = await job.getChildrenValues();
+  return Object.keys(childrenValues).length > 0 ? { childrenValues } : {};
 }
 
 /** The span that added a job, as BullMQ's own telemetry notes it: its propagator's carrier, as JSON. */

@@ -150,7 +150,7 @@ describe('a queue of an application', () => {
     await queue.close();
   });
 
-  test("runs a flow's children before their parent", async () => {
+  test("runs a flow's children before their parent, which is given their values", async () => {
     const served: unknown[] = [];
     script = (_attempt, event) => {
       served.push(event);
@@ -167,7 +167,10 @@ describe('a queue of an application', () => {
     expect(new Set(served)).toEqual(new Set(['a', 'all', 'b']));
     expect(served).toHaveLength(3);
     expect(served.at(-1)).toBe('all');
-    expect(Object.values(await job.getChildrenValues())).toEqual(
+    const told = attempts.map(({ head }) => head.queue?.messages[0]?.childrenValues);
+    expect(told.slice(0, 2)).toEqual([undefined, undefined]);
+    expect(told[2]).toEqual(await job.getChildrenValues());
+    expect(Object.values(told[2] ?? {})).toEqual(
       expect.arrayContaining([{ got: 'a' }, { got: 'b' }]),
     );
     await Promise.all([producer.close(), events.close()]);

@@ -31,6 +31,23 @@ describe('the event of a queue', () => {
   });
 });
 
+describe('the parent of a flow', () => {
+  test("has its children's values as a message attribute where several jobs come", () => {
+    const batch = { ...trigger, batchSize: 10 };
+    const parent = { ...job('1'), childrenValues: { 'bull:parts:7': { pages: 3 } } };
+    expect(queueEvent(batch, [parent, job('2')])).toMatchObject({
+      Records: [
+        {
+          messageAttributes: {
+            childrenValues: { dataType: 'String', stringValue: '{"bull:parts:7":{"pages":3}}' },
+          },
+        },
+        { messageAttributes: {} },
+      ],
+    });
+  });
+});
+
 describe('the answer to a batch', () => {
   const jobs = [job('1'), job('2')];
   const failures = (...ids: unknown[]) => ({

@@ -36,6 +36,25 @@ describe('a queue handler', () => {
     expect(await batchOf(source, ['a'], false)).toEqual({ n: 'a', time: 1_000, attempts: 1 });
   });
 
+  test("gives the parent of a flow its children's values, and any other none", async () => {
+    bootstrap = new StartedBootstrap();
+    await bootstrap.load(`export default { queue: ({ messages }) =>
+      messages.map(({ childrenValues }) => childrenValues) }`);
+    const records = ['a', 'b'].map((id) => ({ messageId: id, body: '{}' }));
+    const childrenValues = { 'bull:parts:7': { pages: 3 } };
+    const { body } = await bootstrap.invoke({
+      trigger: 'event',
+      method: 'POST',
+      body: JSON.stringify({ Records: records }),
+      queue: {
+        name: 'uploads',
+        isBatch: true,
+        messages: [{ ...message('a'), childrenValues }, message('b')],
+      },
+    });
+    expect(JSON.parse(body.toString())).toEqual([childrenValues, {}]);
+  });
+
   test('stands beside a fetch handler, which gets everything else', async () => {
     bootstrap = new StartedBootstrap();
     await bootstrap.load(
