@@ -51,13 +51,15 @@ export function queueHandler(queue, env, others) {
  * @param {Set<string>} failed
  */
 function messagesOf({ queue }, event, failed) {
-  return (queue?.messages ?? []).map(({ id, attempts, timestampMs, childrenValues = {} }, index) => ({
-    id,
-    attempts,
-    timestamp: new Date(timestampMs),
-    childrenValues,
-    body: queue?.isBatch ? JSON.parse(event.Records[index].body) : event,
-    ack: () => void failed.delete(id),
-    retry: () => void failed.add(id),
-  }));
+  return (queue?.messages ?? []).map(
+    ({ id, attempts, timestampMs, childrenValues = {} }, index) => ({
+      id,
+      attempts,
+      timestamp: new Date(timestampMs),
+      childrenValues,
+      body: queue?.isBatch ? JSON.parse(event.Records[index].body) : event,
+      ack: () => void failed.delete(id),
+      retry: () => void failed.add(id),
+    }),
+  );
 }

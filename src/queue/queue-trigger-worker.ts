@@ -8,7 +8,6 @@ import type { QueueTrigger } from '../domain/queue-trigger.ts';
 import { parseTraceparent, type RemoteTrace, type Tracing } from '../domain/trace.ts';
 import { failureOf } from './attempt-failure-policy.ts';
 import { Batcher } from './batcher.ts';
-import { lockMs } from './event-queue-connection.ts';
 import { reconnectDelayMs } from './lane.ts';
 import { jobResults, queueEvent, type JobResult, type QueueJob } from './queue-event-policy.ts';
 
@@ -30,6 +29,8 @@ export interface QueueTriggerWorkerOptions {
   readonly runner: Pick<AttemptRunner, 'run'>;
   readonly tracing: Pick<Tracing, 'beginAttempt'>;
   readonly logger: Logger;
+  /** Renewed at half of it while the function runs. */
+  readonly lockMs: number;
 }
 
 /** What ended an invocation without a word on its jobs: they are not to blame. */
@@ -50,7 +51,7 @@ export class QueueTriggerWorker {
   /** Connects, and begins to take jobs, at once. */
   constructor(options: QueueTriggerWorkerOptions) {
     this.#options = options;
-    const { functionName, trigger, redis, logger } = options;
+    const { functionName, trigger, redis, logger, lockMs } = options;
     const { batchSize, maxConcurrency } = trigger;
     this.#batches = new Batcher({
       size: batchSize,

@@ -5,6 +5,7 @@ import type { QueueTrigger } from '../domain/queue-trigger.ts';
 import type { Service } from '../domain/service.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { Repeating } from '../lib/repeating.ts';
+import { lockMs } from './event-queue-connection.ts';
 import { redisNamed, type NamedRedis } from './named-redis.ts';
 import { QueueTriggerWorker } from './queue-trigger-worker.ts';
 
@@ -15,6 +16,8 @@ export interface QueueTriggersOptions extends NamedRedis {
   readonly runner: Pick<AttemptRunner, 'run'>;
   readonly tracing: Pick<Tracing, 'beginAttempt'>;
   readonly logger: Logger;
+  /** How long a job stays with a worker that says nothing; default: a minute. */
+  readonly lockMs?: number;
 }
 
 interface Wanted {
@@ -25,14 +28,14 @@ interface Wanted {
 /** Keeps a worker on each queue that a deployed function is triggered by. */
 export class QueueTriggers implements Service {
   readonly name = 'queue triggers';
-  readonly #options: QueueTriggersOptions;
+  readonly #options: Required<QueueTriggersOptions>;
   readonly #workers = new Map<string, QueueTriggerWorker>();
   readonly #unknown = new Set<string>();
   readonly #closing = new Set<Promise<void>>();
   readonly #looking: Repeating;
 
   constructor(options: QueueTriggersOptions) {
-    this.#options = options;
+    this.#options = { lockMs, ...options };
     this.#looking = new Repeating(lookIntervalMs, async () => this.#look());
   }
 
@@ -63,11 +66,11 @@ export class QueueTriggers implements Service {
   }
 
   #open(key: string, { functionName, trigger }: Wanted): void {
-    const { runner, tracing, logger } = this.#options;
+    const { runner, tracing, logger, lockMs } = this.#options;
     const { connection } = trigger;
     const redis = redisNamed(connection, this.#options);
     if (redis) {
-      const options = { functionName, trigger, redis, runner, tracing, logger };
+      const options = { functionName, trigger, redis, runner, tracing, logger, lockMs };
       this.#workers.set(key, new QueueTriggerWorker(options));
       return;
     }

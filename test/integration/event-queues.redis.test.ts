@@ -334,6 +334,33 @@ describe('an event queue', () => {
     await vi.waitFor(async () => expect(await left()).toEqual([]), 20_000);
     connection.disconnect();
   });
+
+  test('forgets an ended invocation, and its answer, when it is as old as it is told', async () => {
+    const retention = { ageMs: 300, count: 10 };
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id, { settings: { retention } }));
+    await end(id);
+    const left = async () => [await queues.records.get(id), await queues.records.answer(id)];
+    await vi.waitFor(async () => expect(await left()).toEqual([undefined, undefined]), 10_000);
+  });
+
+  test('costs no connection, as do 10,000 others', async () => {
+    const connection = new Redis({ path: redis.socketPath });
+    const clients = async () =>
+      String(await connection.client('LIST'))
+        .trim()
+        .split('\n').length;
+    const before = await clients();
+    const later = Array.from({ length: 10_000 }, (_, n) =>
+      invocationOf(randomUUID(), { functionName: `idle-${n}`, delayMs: 3_600_000 }),
+    );
+    await Promise.all(later.map((invocation) => queues.invoker.enqueue(invocation)));
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id));
+    expect(await end(id)).toMatchObject({ state: 'done' });
+    expect(await clients()).toBe(before);
+    connection.disconnect();
+  });
 });
 
 describe('idempotency keys in Redis', () => idempotencyKeysContract(() => queues.idempotency));

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { FlowProducer, Queue, QueueEvents } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -22,11 +23,14 @@ let attempts: Attempt[];
 let script: (attempt: Attempt, event: unknown) => AttemptResult | Promise<AttemptResult>;
 let queues = 0;
 let name: string;
+let others: RunningRedis;
+
+const jobLockMs = 400;
 
 beforeAll(async () => {
-  redis = await startRedis();
+  [redis, others] = await Promise.all([startRedis(), startRedis()]);
 });
-afterAll(() => redis.stop());
+afterAll(() => Promise.all([redis.stop(), others.stop()]));
 
 beforeEach(async () => {
   queues += 1;
@@ -36,7 +40,8 @@ beforeEach(async () => {
   triggers = new QueueTriggers({
     functions: { list: () => functions },
     redis: { path: redis.socketPath },
-    connections: new Map(),
+    connections: new Map([['apps', { path: others.socketPath }]]),
+    lockMs: jobLockMs,
     tracing: noTracing,
     logger: silentLogger,
     runner: {
@@ -69,8 +74,8 @@ interface Job {
 /** Adds jobs from another process, as an application does, and waits for their ends. */
 const produce = (...jobs: readonly Job[]) => produceWith('bullmq', jobs);
 
-async function produceWith(library: string, jobs: readonly Job[]) {
-  const args = [producer, redis.socketPath, name, JSON.stringify(jobs), library];
+async function produceWith(library: string, jobs: readonly Job[], to = redis) {
+  const args = [producer, to.socketPath, name, JSON.stringify(jobs), library];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
   return JSON.parse(stdout) as JobOutcome[];
 }
@@ -122,6 +127,26 @@ describe('a queue of an application', () => {
     const outcomes = await produce({ data: 'good' }, { data: 'bad' }, { data: 'good' });
     expect(outcomes.map(({ error }) => error !== undefined)).toEqual([false, true, false]);
     expect(attempts.length).toBeLessThan(3);
+  });
+
+  test('keeps a job that takes longer than its lock lasts', async () => {
+    script = async () => {
+      await setTimeout(4 * jobLockMs); // what the function takes
+      return answered('"late"');
+    };
+    deploy();
+    expect(await produce({ data: 1 })).toMatchObject([{ value: 'late', attempts: 1 }]);
+    expect(attempts).toHaveLength(1);
+  });
+
+  test('may be in another Redis, by the name that the operator gave it', async () => {
+    script = () => answered('"there"');
+    deploy({ connection: 'apps' });
+    const outcomes = await produceWith('bullmq', [{ data: 1 }], others);
+    expect(outcomes).toMatchObject([{ value: 'there' }]);
+    const here = new Queue(name, { connection: { path: redis.socketPath } });
+    expect(await here.getWorkers()).toEqual([]);
+    await here.close();
   });
 
   test('keeps a job for which there is no room, and spends nothing of its attempts', async () => {
