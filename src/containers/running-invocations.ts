@@ -1,8 +1,7 @@
 import type { InvocationOutcome, InvocationRequest } from '../domain/invocation.ts';
-import { connectionIdleLimitMs } from '../domain/limits.ts';
 import type { ResponseListener, RunningInvocation } from '../domain/sandbox.ts';
 import type { ChannelInvocation, SandboxChannel } from '../domain/sandbox-channel.ts';
-import { watchConnection } from './connection-watch.ts';
+import { StreamWatch } from './stream-watch.ts';
 
 interface Running {
   readonly settle: (outcome: InvocationOutcome) => void;
@@ -45,7 +44,7 @@ export class RunningInvocations {
       settle: (outcome) => {
         if (!this.#running.delete(running)) return;
         clearTimeout(deadline);
-        clearTimeout(idle);
+        streams.stop();
         exchange?.close();
         resolve(outcome);
         if (this.#running.size === 0) this.#options.onIdle();
@@ -62,23 +61,30 @@ export class RunningInvocations {
       () => stop('timeout', { kind: 'timeout', phase: 'run' }),
       Math.max(0, request.deadlineMs - Date.now()),
     );
-    // A connection with another protocol lasts for as long as something moves on it. Its end ends what
-    // runs for it inside, so the sandbox goes on.
-    let idle: NodeJS.Timeout | undefined;
-    const endIdle = () => running.settle({ kind: 'timeout', phase: 'idle' });
-    const watched = watchConnection(request, listener, {
+    let isUpgraded = false;
+    const streams = new StreamWatch(request, listener, {
+      // A connection with another protocol lasts for as long as something moves on it.
       onUpgraded: () => {
+        isUpgraded = true;
         clearTimeout(deadline);
-        idle = setTimeout(endIdle, connectionIdleLimitMs);
       },
-      onMove: () => idle?.refresh(),
+      // The end of such a connection ends what runs for it inside, so the sandbox goes on. What else
+      // stands still may run inside for ever.
+      onIdle: () => {
+        const outcome: InvocationOutcome = { kind: 'timeout', phase: 'idle' };
+        if (isUpgraded) running.settle(outcome);
+        else stop('cancelled', outcome);
+      },
     });
-    exchange = channel.invoke(watched.request, watched.listener, (error) =>
+    exchange = channel.invoke(streams.request, streams.listener, (error) =>
       running.settle(error ? { kind: 'function_error', error } : { kind: 'ok' }),
     );
     return {
       outcome: promise,
-      grant: (bytes) => exchange.grant(bytes),
+      grant: (bytes) => {
+        streams.moved();
+        exchange.grant(bytes);
+      },
       cancel: () => stop('cancelled', { kind: 'cancelled' }),
     };
   }

@@ -50,6 +50,8 @@ export interface FunctionSpec {
   /** Processors; 0.5 is half of one. */
   readonly cpu: number;
   readonly timeoutMs: number;
+  /** A stream on which nothing moves for so long ends; absent: `usualIdleTimeoutMs`. */
+  readonly idleTimeoutMs?: number;
   /** Invocations that one sandbox serves at once. */
   readonly concurrency: number;
   readonly env: Readonly<Record<string, string>>;

@@ -45,6 +45,8 @@ export interface InvocationRequest {
   readonly stream?: BodyStream;
   /** Epoch milliseconds. The one timeout: after it the sandbox is killed and the caller told. */
   readonly deadlineMs: number;
+  /** A stream, either way, on which nothing moves for so long ends it before. */
+  readonly idleTimeoutMs: number;
 }
 
 /** The status of an answer that changes the protocol. */
@@ -71,7 +73,7 @@ export type Phase = 'queue' | 'lease' | 'init' | 'run';
 
 /**
  * Where a deadline was met. `body`: the caller was still sending what has to be there whole. `idle`:
- * on a connection with another protocol nothing had moved for too long.
+ * on its streams, or a connection with another protocol, nothing had moved for too long.
  */
 export type LatePhase = Phase | 'body' | 'idle';
 

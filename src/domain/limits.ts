@@ -41,8 +41,8 @@ export const imageTransferLimitMs = 30 * 60_000;
 /** An image of the user's own, as an archive. */
 export const imageLimitBytes = 10 * 1024 * mib;
 
-/** A connection with another protocol, such as WebSocket, ends when nothing moves on it for so long. */
-export const connectionIdleLimitMs = 300_000;
+/** A stream, or a connection with another protocol, ends when nothing moves on it for so long. */
+export const usualIdleTimeoutMs = 300_000;
 
 /** Response bytes a sender may have under way before the receiver grants more. */
 export const responseWindowBytes = 256 * kib;

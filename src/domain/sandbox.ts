@@ -38,8 +38,9 @@ export interface SandboxUsage {
 
 export interface RunningInvocation {
   /**
-   * Never rejects. After anything but `ok`, `function_error` and an idle connection the sandbox is gone; where it served
-   * others at once, it may end those first after `timeout` and `cancelled`.
+   * Never rejects. After anything but `ok`, `function_error` and an idle connection with another
+   * protocol the sandbox is gone; where it served others at once, it may end those first after
+   * `timeout` and `cancelled`.
    */
   readonly outcome: Promise<InvocationOutcome>;
   /** Lets the function send so many bytes more than `responseWindowBytes` and earlier grants. */

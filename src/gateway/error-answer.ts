@@ -84,7 +84,7 @@ export const errorHeaders = (body: ErrorBody): Readonly<Record<string, string>> 
 });
 
 const lateness: Readonly<Record<LatePhase, string>> = {
-  idle: 'Nothing moved on the connection for too long.',
+  idle: 'Nothing moved on its stream for too long: see `idleTimeout`.',
   body: 'The deadline passed while the body was still being sent.',
   queue: 'The deadline passed before a worker node took the invocation.',
   lease: 'The deadline passed before a sandbox was free for the function.',

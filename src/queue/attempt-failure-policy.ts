@@ -34,7 +34,13 @@ function failureOfOutcome(outcome: Exclude<InvocationOutcome, { kind: 'ok' }>): 
       return { reason: 'function.error', message: `${error.type}: ${error.message}`, error };
     }
     case 'timeout':
-      return { reason: `timeout.${outcome.phase}`, message: 'The deadline of the attempt passed.' };
+      return {
+        reason: `timeout.${outcome.phase}`,
+        message:
+          outcome.phase === 'idle'
+            ? 'Nothing moved on its answer for too long.'
+            : 'The deadline of the attempt passed.',
+      };
     case 'out_of_memory':
       return {
         reason: 'function.out_of_memory',

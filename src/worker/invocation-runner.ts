@@ -11,6 +11,7 @@ import type {
   StartKind,
 } from '../domain/invocation.ts';
 import type { InvocationSource } from '../domain/invocation-record.ts';
+import { usualIdleTimeoutMs } from '../domain/limits.ts';
 import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { SandboxLease, SandboxLender } from '../domain/pool.ts';
@@ -155,7 +156,11 @@ export class InvocationRunner {
         body = await whole();
       }
       clearTimeout(timer); // from here on the sandbox watches the deadline
-      const content = body ? { body } : { body: nothing, stream: stream.openBody() };
+      const { idleTimeoutMs = usualIdleTimeoutMs } = version.spec;
+      const content = {
+        ...(body ? { body } : { body: nothing, stream: stream.openBody() }),
+        idleTimeoutMs,
+      };
       return await this.#invoke(request, content, lease, stream, progress, info);
     } catch (error) {
       if (deadline.signal.aborted) return { kind: 'timeout', phase: progress.phase };
@@ -168,7 +173,7 @@ export class InvocationRunner {
 
   async #invoke(
     request: RunRequest,
-    content: Pick<InvocationRequest, 'body' | 'stream'>,
+    content: Pick<InvocationRequest, 'body' | 'stream' | 'idleTimeoutMs'>,
     lease: SandboxLease,
     stream: ReplyStream,
     progress: Progress,

@@ -81,6 +81,7 @@ export function start(
       body: Buffer.from(body),
       ...(stream ? { stream } : {}),
       deadlineMs: Date.now() + 30_000,
+      idleTimeoutMs: 300_000,
     },
     {
       onHead: (head) => heads.push(head),

@@ -45,6 +45,12 @@ beforeAll(async () => {
   const lambda = `export const handler = async ({ body }) => ({ statusCode: 200,
     body: Buffer.from(body ?? '', 'base64').length + ' bytes' })`;
   await deployInline(host, 'lambda', lambda, open);
+  const silent = `export default { async fetch(request) {
+    if (request.body) { for await (const piece of request.body); return new Response('got it'); }
+    const said = new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from('one')) });
+    return new Response(said);
+  } }`;
+  await deployInline(host, 'silent', silent, { ...open, idleTimeout: '1s' });
   const archive = makeImageArchive(dir, 'image', {
     from: `oci:${host.dataDir}/images:hearth/node24`,
     files: {
@@ -132,6 +138,27 @@ describe.each(['node', 'bun', 'image'])('a function that reads streams: %s', (na
     let bytes = 0;
     for await (const piece of response.body ?? []) bytes += piece.length;
     expect(bytes).toBe(64 * mib);
+  });
+});
+
+describe('a stream on which nothing moves', () => {
+  test('ends with timeout.idle where the request stands still', async () => {
+    const { sent, answer } = begin('/silent');
+    sent.write('half');
+    const response = await answer();
+    expect(response.statusCode).toBe(504);
+    expect(response.headers['x-hearth-error']).toBe('timeout.idle');
+    sent.destroy();
+  });
+
+  test('breaks off where the answer does, and its log says why', async () => {
+    const response = await host.fetch('/fn/silent');
+    expect(response.status).toBe(200);
+    await expect(response.text()).rejects.toThrow();
+    await vi.waitFor(async () => {
+      const { stdout } = await host.hearth('logs', 'silent');
+      expect(stdout).toContain('timed out (phase: idle)');
+    }, 20_000);
   });
 });
 

@@ -117,6 +117,7 @@ export class StartedBootstrap implements AsyncDisposable {
         headers: ask.headers ?? [['host', 'fn.example']],
         sourceIp: '127.0.0.1',
         deadlineMs: Date.now() + 10_000,
+        idleTimeoutMs: 300_000,
         ...(ask.queue ? { queue: ask.queue } : {}),
         ...(ask.isStreamed ? { body: 'stream' } : {}),
       }),

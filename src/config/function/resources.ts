@@ -27,6 +27,12 @@ export const resourceKeys = {
       description: 'From acceptance to answer, 100ms to 15m. Then the sandbox is killed.',
     }),
   ),
+  idleTimeout: Type.Optional(
+    Type.String({
+      default: '5m',
+      description: 'A stream, or a WebSocket, on which nothing moves for so long ends: 1s to 24h.',
+    }),
+  ),
   concurrency: Type.Optional(
     Type.Integer({
       default: 1,
@@ -45,9 +51,22 @@ export function readResources(
   problems: Problems,
 ): Pick<
   FunctionSpec,
-  'memoryBytes' | 'cpu' | 'timeoutMs' | 'concurrency' | 'scratchBytes' | 'scratchOnDisk'
+  | 'memoryBytes'
+  | 'cpu'
+  | 'timeoutMs'
+  | 'idleTimeoutMs'
+  | 'concurrency'
+  | 'scratchBytes'
+  | 'scratchOnDisk'
 > {
-  const { memory = '128Mi', cpu = 1, timeout = '30s', concurrency = 1, scratch } = config;
+  const {
+    memory = '128Mi',
+    cpu = 1,
+    timeout = '30s',
+    idleTimeout,
+    concurrency = 1,
+    scratch,
+  } = config;
   const memoryBytes = problems.quantity('memory', memory, parseBytes, ['64Mi', '32Gi']);
   return {
     memoryBytes,
@@ -56,6 +75,14 @@ export function readResources(
       '100ms',
       `${timeoutLimitMs}ms`,
     ]),
+    ...(idleTimeout === undefined
+      ? {}
+      : {
+          idleTimeoutMs: problems.quantity('idleTimeout', idleTimeout, parseDuration, [
+            '1s',
+            '24h',
+          ]),
+        }),
     concurrency,
     ...readScratch(scratch, memoryBytes, problems),
   };

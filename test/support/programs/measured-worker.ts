@@ -111,7 +111,13 @@ async function invoke(version: PreparedVersion) {
   const { digest, spec } = version;
   const ids = { id: randomUUID(), functionName: spec.name, version: digest };
   const { outcome } = lease.sandbox.invoke(
-    { ...ids, head, body: new Uint8Array(), deadlineMs: Date.now() + 30_000 },
+    {
+      ...ids,
+      head,
+      body: new Uint8Array(),
+      deadlineMs: Date.now() + 30_000,
+      idleTimeoutMs: 300_000,
+    },
     { onHead: () => {}, onChunk: () => {}, onLog: () => {} },
   );
   const { kind: ended } = await outcome;

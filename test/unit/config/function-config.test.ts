@@ -194,6 +194,13 @@ describe('hearth.json', () => {
     expect(problems.map((problem) => problem.split(':')[0])).toEqual([key]);
   });
 
+  test('says for how long a stream may stand still, or leaves it at what is usual', () => {
+    const config = (text: string) => `{ "name": "a", "entry": "a.ts", "idleTimeout": "${text}" }`;
+    expect(parseFunctionConfig(config('90s')).idleTimeoutMs).toBe(90_000);
+    expect(problemsOf(config('10ms')).join()).toContain('idleTimeout');
+    expect(problemsOf(config('2d')).join()).toContain('idleTimeout');
+  });
+
   test('says how long an idle sandbox is kept, or leaves it to be learnt', () => {
     const keepWarm = (text: string) =>
       parseFunctionConfig(`{ "name": "a", "entry": "a.ts", "scaling": { "keepWarm": "${text}" } }`)

@@ -26,6 +26,7 @@ const request: InvocationRequest = {
   head: { trigger: 'http', method: 'GET', url: '/', headers: [], sourceIp: '127.0.0.1' },
   body: Buffer.from('in'),
   deadlineMs: 1,
+  idleTimeoutMs: 300_000,
 };
 
 function listener() {
