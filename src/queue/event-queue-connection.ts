@@ -1,5 +1,6 @@
 import { createRedisBackend, type IRedisTransaction, type RedisQueueBackend } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { InvocationId } from '../domain/ids.ts';
 import type { Service } from '../domain/service.ts';
 import { connect, newRedis, type RedisConnectionOptions } from '../lib/redis-connection.ts';
 import { eventQueueKeys, eventQueueName, type EventQueueKeys } from './event-queue-keys.ts';
@@ -56,6 +57,11 @@ export class EventQueueConnection implements Service {
   /** BullMQ's commands for the queue of a function. */
   queue(functionName: string): RedisQueueBackend {
     return this.#started.forQueue(eventQueueName(functionName)) as RedisQueueBackend;
+  }
+
+  /** Whoever works on an invocation's job has its token in there, as BullMQ has put it. */
+  jobLock(functionName: string, id: InvocationId): string {
+    return `${this.queue(functionName).keys['']}${id}:lock`;
   }
 
   async run(script: EventQueueScript, args: readonly unknown[]): Promise<unknown> {

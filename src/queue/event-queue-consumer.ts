@@ -7,6 +7,7 @@ import { Repeating } from '../lib/repeating.ts';
 import { lockMs, stalledCheckMs, type EventQueueConnection } from './event-queue-connection.ts';
 import { EventQueuePoller, type TakenJob } from './event-queue-poller.ts';
 import type { InvocationDelivery } from './invocation-delivery.ts';
+import { jobsTakenBy } from './taken-jobs.ts';
 
 /** How often the queues are looked up that have become due; news come at once, by a channel. */
 const lookIntervalMs = 250;
@@ -54,8 +55,8 @@ export class EventQueueConsumer implements Service {
     });
     // News that were missed while the connection was lost are found by looking.
     this.#news.on('ready', () => void this.#guard(this.#follow()));
+    await this.adopt(this.#options.node); // of the time before, and so before anything is taken
     await this.#follow();
-    await this.adopt(this.#options.node);
     this.#looking.start();
     this.#renewing.start();
   }
@@ -77,8 +78,9 @@ export class EventQueueConsumer implements Service {
   }
 
   /**
-   * Hands back what a node, this or another one that is lost, had under way: it begins again. Should
-   * that node be alive, its results come too late. Several may do it at once.
+   * Hands back what a node, this or another one that is lost, had under way, or had taken and not begun: it begins
+   * (again). Should that node be alive, its results come too late, and it begins nothing of that.
+   * Several may do it at once.
    */
   async adopt(node: NodeId): Promise<void> {
     const { connection, delivery } = this.#options;
@@ -86,6 +88,9 @@ export class EventQueueConsumer implements Service {
     for (const [id, entry] of Object.entries(running)) {
       const [functionName = '', token = ''] = entry.split(' ');
       await delivery.recover(functionName, { id, token });
+    }
+    for await (const [functionName, job] of jobsTakenBy(connection, node)) {
+      await delivery.recover(functionName, job);
     }
   }
 

@@ -17,13 +17,15 @@ end
 return { new and 1 or 0, redis.call('ZCARD', KEYS[3]) }`;
 
 /**
- * KEYS record, body, answer, live, ended, dead, running. ARGV revision that is replaced, revision,
+ * KEYS record, body, answer, live, ended, dead, running, the job's lock. ARGV revision that is replaced, revision,
  * record's JSON, id, function, state, now, how long what has ended is kept (ms), how many of those
- * are kept, answer, token, key prefixes of record, body and answer, news channel, accepted ms.
- * INVARIANT: a write over another revision than the one that was read changes nothing; returns 0.
+ * are kept, answer, token, key prefixes of record, body and answer, news channel, accepted ms, who must hold the lock.
+ * INVARIANT: a write over another revision than the one that was read changes nothing; returns 0. Nor does one of
+ * who had to hold the lock and does not; returns -1.
  */
 const replaceScript = `
 if redis.call('HGET', KEYS[1], 'revision') ~= ARGV[1] then return 0 end
+if ARGV[17] ~= '' and redis.call('GET', KEYS[8]) ~= ARGV[17] then return -1 end
 redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'record', ARGV[3])
 redis.call('PUBLISH', ARGV[15], ARGV[6])
 local id, state, now, age = ARGV[4], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -82,6 +84,21 @@ if waiting == 0 and not first[1] and not isPaused then
 end
 return -1`;
 
+/**
+ * KEYS active of the queue. ARGV its key prefix, node. The jobs that the node has taken and whose locks it holds:
+ * returns { id, token, id, token … }.
+ */
+const takenByScript = `
+local taken = {}
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local token = redis.call('GET', ARGV[1] .. id .. ':lock')
+  if token and redis.call('HGET', ARGV[1] .. id, 'pb') == ARGV[2] then
+    table.insert(taken, id)
+    table.insert(taken, token)
+  end
+end
+return taken`;
+
 /** KEYS work. ARGV function, due ms, wake channel. Looks at the queue no later than then. */
 const lookScript = `
 if redis.call('ZADD', KEYS[1], 'LT', 'CH', ARGV[2], ARGV[1]) == 1 then
@@ -119,8 +136,9 @@ return redis.call('DEL', KEYS[1])`;
 /** As ioredis defines commands; the names are those of `EventQueueConnection.run`. */
 export const eventQueueScripts = {
   acceptInvocation: { numberOfKeys: 5, lua: acceptScript },
-  replaceInvocation: { numberOfKeys: 7, lua: replaceScript },
+  replaceInvocation: { numberOfKeys: 8, lua: replaceScript },
   settleQueue: { numberOfKeys: 10, lua: settleScript },
+  jobsTakenBy: { numberOfKeys: 1, lua: takenByScript },
   lookAtQueue: { numberOfKeys: 1, lua: lookScript },
   claimKey: { numberOfKeys: 1, lua: claimKeyScript },
   keepKey: { numberOfKeys: 1, lua: keepKeyScript },

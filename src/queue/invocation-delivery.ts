@@ -37,7 +37,8 @@ export interface InvocationDeliveryOptions {
  * attempt. Redis may be away at any point: what has happened is then told when it is back.
  *
  * INVARIANT: only who began an attempt ends it: a write names the revision that it read, and the
- * record the token. A result that is in the journal is reported, not made again.
+ * record the token. A result that is in the journal is reported, not made again. Only who holds the
+ * job begins an attempt: a node that was cut off meanwhile finds that it is another's.
  */
 export class InvocationDelivery {
   readonly #options: InvocationDeliveryOptions;
@@ -72,8 +73,8 @@ export class InvocationDelivery {
   }
 
   /**
-   * Takes care of what this node had under way when it ended: a result that is known is reported,
-   * anything else is handed back, to begin again at once.
+   * Takes care of what a node had under way or had taken when it ended: a result that is known is reported,
+   * anything else is handed back, to begin (again) at once.
    */
   async recover(functionName: string, job: TakenJob): Promise<void> {
     const { journal, connection } = this.#options;
@@ -104,7 +105,10 @@ export class InvocationDelivery {
       const known = before.token === undefined ? undefined : journal.find(id, before.token);
       if (known && before.token !== undefined) return await this.#report(id, before.token, known);
       const { record } = begun(before, { nowMs: Date.now(), node, token });
-      if (record === before || (await store.replace(record))) return record;
+      if (record === before) return before;
+      const written = await store.replaceWhileHeld(record, token);
+      if (written === 'not_held') return before;
+      if (written === 'replaced') return record;
     }
     throw new Error('the record of an invocation changes all the time');
   }

@@ -38,14 +38,31 @@ export class InvocationStore {
    */
   async replace(record: InvocationRecord, answer?: Uint8Array): Promise<boolean> {
     const { redis, keys } = this.#connection;
-    const args = this.replaceArgs(record, answer);
+    const args = this.replaceArgs(record, { answer });
     if ((await asked(this.#connection.run('replaceInvocation', args))) === 1) return true;
     const stored = await asked(redis.hget(keys.record(record.id), 'record'));
     return stored === JSON.stringify(record);
   }
 
+  /** As `replace`, but only for as long as the invocation's job is the token's. */
+  async replaceWhileHeld(
+    record: InvocationRecord,
+    holder: string,
+  ): Promise<'replaced' | 'changed' | 'not_held'> {
+    const args = this.replaceArgs(record, { holder });
+    const reply = await asked(this.#connection.run('replaceInvocation', args));
+    if (reply === -1) return 'not_held';
+    return reply === 1 ? 'replaced' : 'changed';
+  }
+
   /** Of the script `replaceInvocation`, for who puts it into a transaction. */
-  replaceArgs(record: InvocationRecord, answer?: Uint8Array): readonly unknown[] {
+  replaceArgs(
+    record: InvocationRecord,
+    {
+      answer,
+      holder = '',
+    }: { readonly answer?: Uint8Array | undefined; readonly holder?: string } = {},
+  ): readonly unknown[] {
     const { id, functionName, revision, state, settings, token = '' } = record;
     const { keys } = this.#connection;
     const { ageMs, count } = settings.retention;
@@ -57,6 +74,7 @@ export class InvocationStore {
       keys.ended(functionName),
       keys.dead(functionName),
       keys.running(record.attempts.at(-1)?.node ?? '-'),
+      this.#connection.jobLock(functionName, id),
       revision - 1,
       revision,
       JSON.stringify(record),
@@ -73,6 +91,7 @@ export class InvocationStore {
       keys.answer(''),
       keys.news(id),
       record.acceptedMs,
+      holder,
     ];
   }
 }

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { HostError } from '../../src/domain/errors.ts';
 import { createEventQueues, type EventQueues } from '../../src/queue/index.ts';
 import { answered, failed, invocationOf, ScriptedAttempts } from '../support/event-queue-worker.ts';
+import { LostNode } from '../support/lost-node.ts';
 import { idempotencyKeysContract } from '../contract/idempotency-keys.ts';
 import { startRedis, type RunningRedis } from '../support/redis.ts';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -210,6 +211,32 @@ describe('an asynchronous invocation', () => {
     await other.adopt('node-1'); // there is nothing any more
     expect(Buffer.from((await queues.records.answer(id)) ?? '').toString()).toBe('ok');
     expect(other.attempts).toHaveLength(1);
+  });
+
+  test('that a lost node had only taken begins at once on another, and not on that node any more', async () => {
+    worker.capacity = 0;
+    await using lost = await LostNode.start(redis.socketPath, 'node-3');
+    const id = randomUUID();
+    await queues.invoker.enqueue(invocationOf(id));
+    const job = await lost.take('hello');
+    expect(job.id).toBe(id);
+
+    const begun = Promise.withResolvers<void>();
+    const mayEnd = Promise.withResolvers<void>();
+    await using other = await ScriptedAttempts.start(redis.socketPath, 'node-2');
+    other.script = async () => {
+      begun.resolve();
+      await mayEnd.promise;
+      return answered('ok');
+    };
+    await other.adopt('node-3');
+    await begun.promise;
+    await lost.deliver('hello', job);
+    mayEnd.resolve();
+    const record = await end(id);
+    expect(record).toMatchObject({ state: 'done', lost: 0, attempts: [{ node: 'node-2' }] });
+    expect(record?.attempts).toHaveLength(1);
+    expect(lost.attempts).toBe(0);
   });
 });
 
