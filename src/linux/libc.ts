@@ -34,7 +34,7 @@ export const calls = {
   pivotRoot: libc.func('int pivot_root(const char *root, const char *oldRoot)'),
   mknod: libc.func('int mknod(const char *path, unsigned int mode, unsigned long device)'),
   lsetxattr: libc.func(
-    'int lsetxattr(const char *path, const char *name, const char *value, unsigned long size, int flags)',
+    'int lsetxattr(const char *path, const char *name, const void *value, unsigned long size, int flags)',
   ),
   lgetxattr: libc.func(
     'long lgetxattr(const char *path, const char *name, void *value, unsigned long size)',

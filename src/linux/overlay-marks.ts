@@ -1,3 +1,4 @@
+import { setAttribute } from './extended-attributes.ts';
 import { calls, check, LinuxError } from './libc.ts';
 
 const characterDevice = 0o020000;
@@ -16,7 +17,7 @@ export function makeWhiteout(path: string): void {
 
 /** Makes overlayfs show nothing of lower layers in a folder. @throws LinuxError. */
 export function makeOpaque(dir: string): void {
-  check(calls.lsetxattr(dir, opaqueAttribute(), 'y', 1, 0), 'lsetxattr', dir);
+  setAttribute(dir, opaqueAttribute(), Buffer.from('y'));
 }
 
 /** @throws LinuxError. */

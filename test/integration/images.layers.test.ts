@@ -275,7 +275,7 @@ describe('a hostile layer', () => {
       { name: 'dir/file', content: 'content' },
       { name: 'link', type: 'symlink', linkname: '/etc/passwd' },
       { name: 'dir/hard', type: 'link', linkname: 'dir/file' },
-      { name: 'x'.repeat(150), content: 'long', pax: { comment: 'x' } },
+      { name: 'x'.repeat(150), content: 'long', pax: { 'SCHILY.xattr.user.a': 'x' } },
     ];
     const tar = await makeTar(items);
     const inside = join(dir, 'inside');

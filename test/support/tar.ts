@@ -14,3 +14,21 @@ export async function makeTar(items: readonly TarItem[]): Promise<Buffer> {
   for await (const chunk of tar as unknown as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
+
+/** The content of a PAX header; makeTar writes one by itself for `pax`, whose values are text. */
+export function paxHeader(
+  records: Iterable<readonly [key: string, value: string | Buffer]>,
+): Buffer {
+  return Buffer.concat(
+    Array.from(records, ([key, value]) => {
+      const record = Buffer.concat([
+        Buffer.from(` ${key}=`),
+        Buffer.from(value),
+        Buffer.from('\n'),
+      ]);
+      let length = record.length + 1;
+      while (`${length}`.length + record.length !== length) length++;
+      return Buffer.concat([Buffer.from(`${length}`), record]);
+    }),
+  );
+}

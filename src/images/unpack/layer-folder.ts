@@ -13,6 +13,7 @@ import {
 import { join, posix } from 'node:path';
 import type { TarEntry } from '../../lib/tar-entries.ts';
 import { parseTarPath, unsafe } from '../tar-path.ts';
+import { setUserAttributes, userAttributes } from './user-attributes.ts';
 
 /** What of lower layers a layer hides; paths as they are in the layer. */
 export interface LayerMarks {
@@ -31,7 +32,7 @@ const opaqueName = '.wh..wh..opq';
 
 /**
  * The folder of a layer while it is filled. Files are owned by root, as sandboxes see every owner
- * as nobody; setuid, setgid and extended attributes are left out; everything can be read.
+ * as nobody; setuid, setgid and all attributes but users' are left out; everything can be read.
  *
  * INVARIANT: nothing is written through a link. What lies at a path is known from the archive
  * itself, never looked up; a parent that is not a folder of this layer ends the unpack.
@@ -123,9 +124,11 @@ export class LayerFolder {
   async #write(entry: TarEntry, path: string): Promise<Kind> {
     const { type, mode, linkname, mtime } = entry.header;
     const target = join(this.#dir, path);
+    const attributes = userAttributes(entry.paxHeader, path);
     switch (type) {
       case 'directory':
         mkdirSync(target, { recursive: true });
+        setUserAttributes(target, attributes);
         // One that sandboxes cannot enter helps nobody; a sticky one stays so.
         chmodSync(target, (mode & 0o1777) | 0o555);
         this.#folderTimes.push([path, mtime]);
@@ -134,6 +137,7 @@ export class LayerFolder {
       case 'file':
       case 'contiguous-file':
         await writeFile(entry, target, (mode & 0o777) | 0o444, mtime);
+        setUserAttributes(target, attributes);
         return 'file';
       case 'symlink':
         symlinkSync(linkname ?? '', target); // followed inside sandboxes only
