@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { deployInline, inlineFolder } from '../support/inline-function.ts';
+import { packageOf } from '../support/package-of.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 let host: RunningHost;
@@ -54,6 +56,55 @@ describe('a canary', () => {
     await using _calls = callers('bad');
     await vi.waitFor(async () => expect(await traffic('bad')).toMatch(/^1 +100 %/m));
     expect(await traffic('bad')).toMatch(/version 2 was rolled back.*invocations failed/);
+  });
+});
+
+describe('twenty deploys while the function is called 200 times a second', () => {
+  /** The aim. Where the machine cannot keep up, so few calls are open that it is called less often. */
+  const callers = 10;
+  const pauseMs = (callers * 1000) / 200;
+
+  const deploy = async (version: number) => {
+    const config = JSON.stringify({ name: 'busy', entry: 'index.mjs', ...open });
+    const tar = await packageOf({ 'hearth.json': config, 'index.mjs': answering(`'${version}'`) });
+    const headers = { 'content-type': 'application/x-tar' };
+    const init = { method: 'POST', headers, body: new Uint8Array(tar) };
+    expect((await host.fetchWithKey('/v1/functions', init)).status).toBe(201);
+  };
+
+  test('fail no call, and none waits for a pull or meets a version that is gone', async () => {
+    await deploy(0);
+    let deployed = 0;
+    const ended = new AbortController();
+    const answers: { status: number; version: number; atLeast: number; timing: string }[] = [];
+    const call = async () => {
+      const atLeast = deployed;
+      const answer = await host.fetch('/fn/busy');
+      const timing = answer.headers.get('server-timing') ?? '';
+      answers.push({
+        status: answer.status,
+        version: Number(await answer.text()),
+        atLeast,
+        timing,
+      });
+    };
+    const keepCalling = async () => {
+      while (!ended.signal.aborted) await Promise.all([call(), setTimeout(pauseMs)]);
+    };
+    const calling = Array.from({ length: callers }, keepCalling);
+    try {
+      for (let version = 1; version <= 20; version += 1) {
+        await deploy(version);
+        deployed = version;
+      }
+    } finally {
+      ended.abort();
+      await Promise.all(calling);
+    }
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(answers.filter(({ version, atLeast }) => version < atLeast)).toEqual([]);
+    expect(answers.filter(({ timing }) => timing.includes('image'))).toEqual([]); // what a pull is told as
+    expect(new Set(answers.map(({ version }) => version)).size).toBeGreaterThan(1);
   });
 });
 

@@ -40,8 +40,9 @@ export class Upkeep {
     this.sweep(Date.now());
   }
 
-  isSuperseded({ version: { digest, spec } }: Group): boolean {
-    return this.#reservations?.get(spec.name)?.served.has(digest) === false;
+  /** Is it called no more? Who was sent to it before that, and waits, is served first. */
+  isSuperseded({ version: { digest, spec }, waiters }: Group): boolean {
+    return waiters.size === 0 && this.#reservations?.get(spec.name)?.served.has(digest) === false;
   }
 
   /** Are all sandboxes of the group to be kept? */

@@ -610,6 +610,18 @@ describe('while nobody calls', () => {
     expect(busy.sandbox.destroyed).toBe('superseded');
   });
 
+  test('who waits for a version is served by its sandboxes also when it is not served any more', async () => {
+    const [old, now] = [fakeVersion(), fakeVersion()];
+    const first = await coldLease(old);
+    const second = leaseOf(old);
+    pool.reserve(new Map([['hello', { served: new Set([now.digest]) }]]));
+    first[Symbol.dispose]();
+    const warm = await second;
+    expect(warm.sandbox).toBe(first.sandbox);
+    warm[Symbol.dispose]();
+    expect(warm.sandbox.destroyed).toBe('superseded');
+  });
+
   test('a sandbox is made shortly before the call that comes every half hour', async () => {
     vi.useFakeTimers();
     await pool.start();
