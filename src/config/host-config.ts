@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { HostError } from '../domain/errors.ts';
 import { parseBytes } from '../lib/units.ts';
+import { readFunctionHosts } from './function-hosts.ts';
 import { networkVariables, readNetworkSettings, type NetworkConfig } from './network-settings.ts';
 import { readRedisSettings, redisVariables, type RedisConfig } from './redis-settings.ts';
 import {
@@ -39,6 +40,11 @@ export const hostConfigSchema = Type.Object(
         description: 'The key of the command, id:secret; $HEARTH_DATA/root.key by default.',
       }),
     ),
+    HEARTH_FUNCTION_HOSTS: Type.String({
+      default: '',
+      description:
+        'Hosts that functions may have, and by which nothing else is reached: names, or *.fn.example.com.',
+    }),
     HEARTH_USER: Type.Optional(
       Type.String({
         pattern: '^[a-z_][a-z0-9_-]{0,31}$',
@@ -125,6 +131,8 @@ export interface HostConfig {
   readonly openTelemetry: Readonly<Record<string, string>>;
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Patterns of hosts that functions may have. */
+  readonly functionHosts: readonly string[];
   /** Whom a gateway becomes; undefined: it stays what it is. */
   readonly user: string | undefined;
   /** Absent: plain HTTP. */
@@ -207,6 +215,8 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
   const network = readNetworkSettings(environment, problems);
   const redis = readRedisSettings(environment, problems);
   const registries = readRegistrySettings(environment, problems);
+  const url = environment.HEARTH_URL ?? `${scheme}://${environment.HEARTH_LISTEN}`;
+  const functionHosts = readFunctionHosts(environment.HEARTH_FUNCTION_HOSTS, url, problems);
   if (problems.length > 0) throw invalid(problems);
   return {
     dataDir: resolve(environment.HEARTH_DATA),
@@ -217,7 +227,8 @@ function toConfig(environment: Environment): Omit<HostConfig, 'openTelemetry'> {
     user: environment.HEARTH_USER,
     tls: tlsOf(environment),
     clusterListen: clusterListenOf(environment),
-    url: environment.HEARTH_URL ?? `${scheme}://${environment.HEARTH_LISTEN}`,
+    url,
+    functionHosts,
     key: environment.HEARTH_KEY,
     ociRuntime: environment.HEARTH_RUNTIME,
     runtimeClasses: readRuntimeClasses(environment.HEARTH_RUNTIME_CLASSES),

@@ -10,6 +10,8 @@ export interface HttpTrigger {
   readonly auth: HttpAuth;
   /** Empty: all. */
   readonly methods: readonly string[];
+  /** Host names by which it is reached besides `/fn/<name>`, in lower case; absent: none. */
+  readonly hosts?: readonly string[];
   /** Where `auth` is `jwt`. */
   readonly jwt?: JwtAuth;
   /** Where `auth` is `hmac`. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
@@ -14,9 +14,10 @@ import type { Service } from '../domain/service.ts';
 import type { Tracing } from '../domain/trace.ts';
 import { EventInvocations } from './event-invocations.ts';
 import { FunctionCallers, readCall } from './function-callers.ts';
+import { FunctionHosts, type FunctionHostsOptions } from './function-hosts.ts';
 import { Certificate, type TlsFiles } from './certificate.ts';
 import { createInvocationHandler } from './invocation-handler.ts';
-import { invocationRoute } from './invocation-route.ts';
+import { invocationRoute, type InvocationRoute } from './invocation-route.ts';
 import { Invocations, type InvocationsOptions } from './invocations.ts';
 import { LongRequests } from './long-requests.ts';
 import { createManagementApp, type ManagementAppOptions } from './management-app.ts';
@@ -44,7 +45,10 @@ const idleTimeoutMs = timeoutLimitMs + 60_000;
 const idleCheckMs = 50;
 
 export interface GatewayOptions
-  extends InvocationsOptions, Omit<ManagementAppOptions, 'createServer' | 'longRequests'> {
+  extends
+    InvocationsOptions,
+    Pick<FunctionHostsOptions, 'functionHosts'>,
+    Omit<ManagementAppOptions, 'createServer' | 'longRequests'> {
   readonly invoker: AsyncInvoker;
   readonly idempotency: IdempotencyKeys;
   readonly tracing: Tracing;
@@ -94,12 +98,15 @@ class HttpGateway implements Gateway {
       events: new EventInvocations({ ...options, invocations }),
       isStopping: () => this.#isStopping,
     });
-    this.#upgrades = new Upgrades({ functions: options.functions, invoke });
+    const hosts = new FunctionHosts(options);
+    const routeOf = (request: IncomingMessage): InvocationRoute | undefined =>
+      hosts.route(request) ?? invocationRoute(request.method ?? '', request.url ?? '');
+    this.#upgrades = new Upgrades({ functions: options.functions, routeOf, invoke });
     const { tls, logger } = options;
     this.#certificate = tls && new Certificate({ ...tls, logger });
     const newServer = (serveOther: RequestListener): Server => {
       const serve: RequestListener = (request, response) => {
-        const route = invocationRoute(request.method ?? '', request.url ?? '');
+        const route = routeOf(request);
         if (route) return invoke(route, request, response);
         if (request.headers.expect !== undefined) response.writeContinue();
         serveOther(request, response);

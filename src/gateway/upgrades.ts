@@ -4,11 +4,12 @@ import type { Duplex } from 'node:stream';
 import { liveVersion, type FunctionStore } from '../domain/function.ts';
 import type { BodyStream } from '../domain/invocation.ts';
 import { PieceQueue } from '../lib/piece-queue.ts';
-import { invocationRoute } from './invocation-route.ts';
+import type { InvocationRoute } from './invocation-route.ts';
 import type { InvocationHandler } from './invocation-handler.ts';
 
 export interface UpgradesOptions {
   readonly functions: Pick<FunctionStore, 'get'>;
+  readonly routeOf: (request: IncomingMessage) => InvocationRoute | undefined;
   readonly invoke: InvocationHandler;
 }
 
@@ -29,9 +30,10 @@ export class Upgrades {
    * Only a server of the function's own can speak another protocol. All others are asked as if by an
    * ordinary request, which is what a server that does not know the protocol does.
    */
-  readonly accepts = ({ method = '', url = '', headers }: IncomingMessage): boolean => {
+  readonly accepts = (request: IncomingMessage): boolean => {
+    const { method, headers } = request;
     if (method !== 'GET' || headers.upgrade === undefined || isHttp2(headers.upgrade)) return false;
-    const route = invocationRoute(method, url);
+    const route = this.#options.routeOf(request);
     const record = route?.trigger === 'http' && this.#options.functions.get(route.functionName);
     const image = record ? liveVersion(record).spec.image : undefined;
     return image !== undefined && image.channel !== 'lambda';
@@ -39,7 +41,7 @@ export class Upgrades {
 
   readonly serve = (request: IncomingMessage, connection: Duplex, first: Buffer): void => {
     const socket = connection as Socket; // of an HTTP server it is one
-    const route = invocationRoute(request.method ?? '', request.url ?? '');
+    const route = this.#options.routeOf(request);
     if (!route) return void socket.destroy(); // not accepted
     this.#sockets.add(socket);
     socket.on('error', () => {}); // followed by `close`

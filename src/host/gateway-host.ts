@@ -33,6 +33,7 @@ import { askedSandboxDirectory } from '../orchestration/sandbox-directory.ts';
 import { requireVolumes } from '../orchestration/required-volumes.ts';
 import { nodesThatFit } from '../orchestration/constraints-policy.ts';
 import { recordedNodes } from '../orchestration/node-registry.ts';
+import { requireHosts } from '../orchestration/required-hosts.ts';
 import { requireLabels } from '../orchestration/required-labels.ts';
 import { RedisRecordStore } from '../orchestration/redis-record-store.ts';
 import { createEventQueues } from '../queue/index.ts';
@@ -136,6 +137,7 @@ export async function createGatewayHost(
       requireLabels(spec, nodes.live());
       requireVolumes(spec, (name) => volumeRecords.get(name) !== undefined);
     },
+    admitLive: (spec) => requireHosts(spec, config.functionHosts, functions),
     facts,
   });
   const canaries = new CanaryDriver({ functions, deployer, logger });
@@ -147,6 +149,7 @@ export async function createGatewayHost(
     tracing,
     facts,
     functions,
+    functionHosts: config.functionHosts,
     archives: images.archives,
     deployer,
     lane,

@@ -84,6 +84,7 @@ function childEnvironment(config: HostConfig, listen: string): Record<string, st
     ...minimalEnv,
     HEARTH_DATA: config.dataDir,
     HEARTH_LISTEN: listen,
+    HEARTH_FUNCTION_HOSTS: config.functionHosts.join(','),
     HEARTH_RUNTIME: config.ociRuntime,
     HEARTH_RUNTIME_CLASSES: JSON.stringify(config.runtimeClasses),
     HEARTH_STEMS: String(config.stems),

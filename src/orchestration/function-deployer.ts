@@ -48,6 +48,8 @@ export interface FunctionDeployerOptions {
   readonly secrets: SecretSource;
   /** Throws HostError `invalid` for what cannot work on this installation; default: nothing. */
   readonly admit?: (spec: FunctionSpec) => void;
+  /** Throws for what cannot be live beside the other functions; default: nothing. */
+  readonly admitLive?: (spec: FunctionSpec) => void;
   readonly facts: FactPublisher;
   readonly now?: () => Date;
 }
@@ -55,7 +57,7 @@ export interface FunctionDeployerOptions {
 export function createFunctionDeployer(options: FunctionDeployerOptions): FunctionDeployer {
   const { functions, packages, images, secrets, facts } = options;
   const { admit = () => {}, publish = async () => {}, now = () => new Date() } = options;
-  const { readyNodes = async () => [] } = options;
+  const { readyNodes = async () => [], admitLive = () => {} } = options;
   const mutex = new KeyedMutex<string>();
 
   async function deploy(
@@ -72,6 +74,7 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     const record = nextRecord(existing, { digest, spec, isStaged }, now());
     const version = record.versions.findLast((one) => one.digest === digest) ?? liveVersion(record);
     if (record === existing) return { record, version, changed: false, unreadyNodes: [] };
+    if (record.live !== existing?.live) admitLive(liveVersion(record).spec);
     const { number } = version;
     await images.prepare(digest, AbortSignal.timeout(prepareLimitMs));
     await publish({ functionName: spec.name, number, digest, runtime: spec.runtime }, onBlob);
@@ -95,6 +98,7 @@ export function createFunctionDeployer(options: FunctionDeployerOptions): Functi
     const existing = functions.get(name);
     if (!existing) throw noFunction(name);
     const record = changed(existing);
+    if (record.live !== existing.live) admitLive(liveVersion(record).spec);
     const { live, split } = record;
     const signal = AbortSignal.timeout(prepareLimitMs);
     for (const { digest, spec } of newlyCalled(record, existing)) {

@@ -1,5 +1,6 @@
 import {
   CreateAliasCommand,
+  DeleteAliasCommand,
   DeleteFunctionCommand,
   GetAliasCommand,
   GetFunctionCommand,
@@ -8,6 +9,7 @@ import {
   InvokeWithResponseStreamCommand,
   LambdaClient,
   ListAliasesCommand,
+  UpdateAliasCommand,
   ListFunctionsCommand,
   ListVersionsByFunctionCommand,
   PublishVersionCommand,
@@ -16,7 +18,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HostError } from '../../src/domain/errors.ts';
-import { digestOf } from '../support/function-records.ts';
+import { digestOf, specOf } from '../support/function-records.ts';
 import { RunningGateway } from '../support/running-gateway.ts';
 
 let running: RunningGateway;
@@ -257,6 +259,26 @@ describe('an AWS SDK manages functions', () => {
     );
     expect(Versions?.map(({ Version }) => Version)).toEqual(['$LATEST', '1']);
     expect(await invoke({ Qualifier: 'blue' })).toMatchObject({ ExecutedVersion: '1' });
+  });
+
+  test('moves an alias to another version, and removes it', async () => {
+    const record = running.functions.get('mail');
+    if (!record) throw new Error('it is there');
+    const second = { number: 2, digest: digestOf('b'), spec: specOf('mail'), createdAt: '' };
+    await running.functions.put({
+      ...record,
+      revision: record.revision + 1,
+      versions: [...record.versions, second],
+    });
+    const alias = { FunctionName: 'mail', Name: 'blue' };
+    await client.send(new CreateAliasCommand({ ...alias, FunctionVersion: '1' }));
+    const moved = new UpdateAliasCommand({ ...alias, FunctionVersion: '2' });
+    expect(await client.send(moved)).toMatchObject({ Name: 'blue', FunctionVersion: '2' });
+    expect(await invoke({ Qualifier: 'blue' })).toMatchObject({ ExecutedVersion: '2' });
+    await client.send(new DeleteAliasCommand(alias));
+    const gone = { name: 'ResourceNotFoundException' };
+    await expect(client.send(new GetAliasCommand(alias))).rejects.toMatchObject(gone);
+    await expect(client.send(moved)).rejects.toMatchObject(gone);
   });
 
   test('and removes one', async () => {

@@ -25,6 +25,7 @@ import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { Registry } from '../../src/images/index.ts';
 import { createFunctionDeployer } from '../../src/orchestration/function-deployer.ts';
 import { recordedNetworks } from '../../src/orchestration/private-networks.ts';
+import { requireHosts } from '../../src/orchestration/required-hosts.ts';
 import { recordedNodes } from '../../src/orchestration/node-registry.ts';
 import { placeFunction } from '../../src/orchestration/placement-policy.ts';
 import { KeyAuthorizer } from '../../src/security/key-authorizer.ts';
@@ -42,6 +43,9 @@ import { MemoryVolumes } from './memory-volumes.ts';
 import { ScriptedWorker } from './scripted-worker.ts';
 
 export const withKey = { authorization: 'Bearer root:secret' };
+
+/** What the operator gives functions. */
+const functionHosts = ['*.fn.example.com', 'api.example.com'];
 
 export interface Answer {
   readonly status: number;
@@ -113,6 +117,7 @@ export class RunningGateway implements AsyncDisposable {
       functionCallsPath: this.functionCallsPath,
       tls,
       functions: this.functions,
+      functionHosts,
       archives: {
         import: () => Promise.reject(new Error('no archives here')),
       },
@@ -125,6 +130,7 @@ export class RunningGateway implements AsyncDisposable {
         packages: { build: async () => this.builtDigest },
         images: { prepare: async (digest) => preparedImage(digest) },
         secrets: this.secrets,
+        admitLive: (spec) => requireHosts(spec, functionHosts, this.functions),
         facts: { publish: () => {} },
       }),
       nodes: { live: () => this.nodes },

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { hostNamePattern } from '../../domain/function-host.ts';
 import type { FunctionSpec } from '../../domain/function.ts';
 import { hmacFormats, httpAuths, type Cors, type HttpTrigger } from '../../domain/http-trigger.ts';
 import { parseDuration } from '../../lib/units.ts';
@@ -67,6 +68,14 @@ export const httpTriggerSchema = Type.Object(
         description: 'The methods that are served; all when empty.',
       }),
     ),
+    hosts: Type.Optional(
+      Type.Array(Type.String({ pattern: hostNamePattern, maxLength: 253 }), {
+        default: [],
+        maxItems: 20,
+        uniqueItems: true,
+        description: 'Hosts, of those in HEARTH_FUNCTION_HOSTS, by which it is reached.',
+      }),
+    ),
   },
   strict,
 );
@@ -76,7 +85,7 @@ export function readHttpTrigger(
   problems: Problems,
 ): FunctionSpec['http'] {
   if (!http) return undefined;
-  const { auth = 'key', jwt, hmac, cors } = http;
+  const { auth = 'key', jwt, hmac, cors, hosts = [] } = http;
   for (const kind of ['jwt', 'hmac'] as const) {
     const isThere = http[kind] !== undefined;
     if (isThere === (auth === kind)) continue;
@@ -89,6 +98,7 @@ export function readHttpTrigger(
   const trigger: HttpTrigger = {
     auth,
     methods: http.methods ?? [],
+    ...(hosts.length > 0 ? { hosts } : {}),
     ...(jwt ? { jwt } : {}),
     ...(hmac ? { hmac } : {}),
     ...(cors ? { cors: readCors(cors, problems) } : {}),

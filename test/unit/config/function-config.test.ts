@@ -64,6 +64,15 @@ describe('hearth.json', () => {
     expect(parseFunctionConfig(text).http).toEqual({ auth: 'key', methods: [] });
   });
 
+  test('takes hosts by their names in lower case', () => {
+    const config = (host: string) =>
+      `{ "name": "a", "entry": "a", "triggers": { "http": { "hosts": ["${host}"] } } }`;
+    expect(parseFunctionConfig(config('api.example.com')).http?.hosts).toEqual(['api.example.com']);
+    for (const bad of ['API.example.com', 'localhost', '10.0.0.1', '*.example.com', 'a.com:80']) {
+      expect(problemsOf(config(bad))).toHaveLength(1);
+    }
+  });
+
   test('takes what each way of letting callers in needs, and only that', () => {
     const config = (http: string) =>
       `{ "name": "a", "entry": "a", "triggers": { "http": ${http} } }`;

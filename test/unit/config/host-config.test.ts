@@ -34,6 +34,26 @@ describe('the configuration of the host', () => {
     }
   });
 
+  test("takes hosts for functions, of which none may be the gateway's own", () => {
+    const HEARTH_FUNCTION_HOSTS = 'API.example.com, *.fn.example.com';
+    const { functionHosts } = loadHostConfig({ HEARTH_FUNCTION_HOSTS });
+    expect(functionHosts).toEqual(['api.example.com', '*.fn.example.com']);
+    for (const bad of [
+      'localhost',
+      '127.0.0.1',
+      '*',
+      'a.*.example.com',
+      'https://api.example.com',
+    ]) {
+      expect(() => loadHostConfig({ HEARTH_FUNCTION_HOSTS: bad })).toThrow('not a host name');
+    }
+    for (const host of ['api.example.com', 'hearth.fn.example.com']) {
+      const load = () =>
+        loadHostConfig({ HEARTH_FUNCTION_HOSTS, HEARTH_URL: `https://${host}:8443` });
+      expect(load).toThrow(`${host} is the gateway's own`);
+    }
+  });
+
   test('refuses unknown variables and names every problem at once', () => {
     const load = () => loadHostConfig({ HEARTH_DTA: '/x', HEARTH_LISTEN: 'x', HEARTH_KEY: 'k' });
     expect(load).toThrow(/HEARTH_DTA: unknown key.*HEARTH_LISTEN: must match.*HEARTH_KEY/);
