@@ -43,7 +43,7 @@ beforeAll(async () => {
       HEARTH_REGISTRY_AUTH: join(dir, 'auth.json'),
       HEARTH_BASE_IMAGES: JSON.stringify({
         node22: `${registry.host}/bases/node:1`,
-        python3: `${registry.host}/signed/python:1`,
+        node26: `${registry.host}/signed/node:1`,
       }),
       HEARTH_IMAGE_KEYS: JSON.stringify({ '*/signed/*': [join(dir, 'team.pub')] }),
     },
@@ -306,8 +306,9 @@ describe('a runtime that is taken from a registry', () => {
     return await host.hearth('deploy', folder);
   };
 
+  const code = 'export default { fetch: () => new Response(process.version) };';
+
   test('runs what is there, under the bootstrap of this host', async () => {
-    const code = 'export default { fetch: () => new Response(process.version) };';
     const early = await deployOn('node22', 'index.ts', code);
     expect(early.exitCode).toBe(1);
     expect(early.stderr).toContain(`${registry.host}/bases/node`);
@@ -319,8 +320,8 @@ describe('a runtime that is taken from a registry', () => {
   });
 
   test('is refused without the signature that the operator asks for', async () => {
-    await pushBase('signed/python:1');
-    const { exitCode, stderr } = await deployOn('python3', 'main.py', 'def handler(e, c): pass');
+    await pushBase('signed/node:1');
+    const { exitCode, stderr } = await deployOn('node26', 'index.ts', code);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(`asks for one by ${join(dir, 'team.pub')} on "*/signed/*"`);
   });
