@@ -1,5 +1,5 @@
 import { toHostError, HostError } from '../domain/errors.ts';
-import type { FunctionVersion } from '../domain/function.ts';
+import type { FunctionSpec, FunctionVersion } from '../domain/function.ts';
 import type { InvocationId, NodeId } from '../domain/ids.ts';
 import type { BodyStream, InvocationOutcome, RequestHead } from '../domain/invocation.ts';
 import type { LaneProducer } from '../domain/lane.ts';
@@ -8,9 +8,11 @@ import type { Logger } from '../domain/logger.ts';
 import type { NodeDirectory, PlaceInvocation } from '../domain/node.ts';
 import type { ReplyListener, ReplyReceiver } from '../domain/reply.ts';
 import type { TraceContext } from '../domain/trace.ts';
+import { refusedForMs, slotsOn } from './admission-policy.ts';
 import { InFlightCounts } from './in-flight-counts.ts';
 import type { InvocationAnswer } from './invocation-answer.ts';
 import { UnreachableNodes } from './unreachable-nodes.ts';
+import { VersionLoads } from './version-loads.ts';
 
 /** How long after the deadline a worker's own word is waited for: its reason is the better one. */
 const silenceGraceMs = 1_000;
@@ -63,6 +65,7 @@ interface Flight {
 export class Invocations {
   readonly #options: InvocationsOptions;
   readonly #inFlight = new InFlightCounts();
+  readonly #loads = new VersionLoads();
   readonly #unreachable = new UnreachableNodes();
   readonly #flights = new Map<InvocationId, Flight>();
 
@@ -83,6 +86,8 @@ export class Invocations {
     answer: InvocationAnswer,
     listener: ReplyListener = answer,
   ): void {
+    const refused = this.#refusal(invocation.version);
+    if (refused) return answer.fail(refused);
     const acceptedMs = Date.now();
     const deadlineMs = acceptedMs + invocation.version.spec.timeoutMs;
     const flight: Flight = {
@@ -112,6 +117,14 @@ export class Invocations {
     replies.giveUp(node);
   }
 
+  /** What could not begin before its deadline is not sent: it is to try elsewhere, or later. */
+  #refusal(version: FunctionVersion): HostError | undefined {
+    const { spec } = version;
+    const slots = slotsOn(this.#options.nodes.live(), spec);
+    const retryAfterMs = refusedForMs(this.#loads.of(version), slots, spec.timeoutMs);
+    return retryAfterMs === undefined ? undefined : backlog(spec, retryAfterMs);
+  }
+
   #sendAgain(id: InvocationId, from: NodeId): void {
     const flight = this.#flights.get(id);
     if (flight?.node !== from) return;
@@ -129,6 +142,7 @@ export class Invocations {
     flight.node = node;
     this.#flights.set(id, flight);
     this.#inFlight.add(node, version.spec);
+    this.#loads.add(version);
     const fitsLane = !stream && body.byteLength <= laneBodyLimitBytes;
     try {
       const fetched = fitsLane ? undefined : (stream ?? body);
@@ -169,11 +183,13 @@ export class Invocations {
   }
 
   #heard(flight: Flight): ReplyListener {
-    const { listener } = flight;
+    const { listener, invocation } = flight;
     return {
       onHead: (head, info) => listener.onHead(head, info),
       onChunk: (bytes) => listener.onChunk(bytes),
       onEnd: (result, info) => {
+        const { run } = info.timings;
+        if (run !== undefined) this.#loads.ran(invocation.version, run);
         this.#leave(flight);
         if (!this.#sendElsewhere(flight, result)) listener.onEnd(result, info);
       },
@@ -194,8 +210,17 @@ export class Invocations {
     if (this.#flights.get(id) !== flight || flight.node === undefined) return;
     this.#flights.delete(id);
     this.#inFlight.remove(flight.node, version.spec);
+    this.#loads.remove(version);
   }
 }
+
+const backlog = ({ name, timeoutMs }: FunctionSpec, retryAfterMs: number): HostError =>
+  new HostError(
+    'throttled',
+    'gateway.backlog',
+    `So many invocations of "${name}" wait that this one could not begin within its timeout of ${timeoutMs} ms; try again later, or raise scaling.max, concurrency or timeout.`,
+    { retryAfterMs },
+  );
 
 export const noNodes = (): HostError =>
   new HostError(

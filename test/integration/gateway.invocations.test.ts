@@ -9,6 +9,7 @@ import {
   responseWindowBytes,
   syncBodyLimitBytes,
 } from '../../src/domain/limits.ts';
+import type { ScriptedInvocation } from '../support/scripted-worker.ts';
 import { RunningGateway, withKey, type Answer } from '../support/running-gateway.ts';
 
 let running: RunningGateway;
@@ -346,6 +347,36 @@ describe('a failed invocation', () => {
       'x-hearth-error': 'gateway.no_nodes',
       'retry-after': '1',
     });
+  });
+
+  it('is 429 at once where it could not begin in time, and sends nothing to a node', async () => {
+    const scaling = { min: 0, max: 1 };
+    await running.addFunction('slow', { scaling, timeoutMs: 30_000 });
+    running.worker.script = (invocation) => {
+      invocation.runMs = 20_000;
+      invocation.answer('ok');
+    };
+    for (let runs = 0; runs < 10; runs += 1) await running.send('GET', '/fn/slow');
+    const held: ScriptedInvocation[] = [];
+    running.worker.script = (invocation) => void held.push(invocation);
+    const waiting = Array.from({ length: 4 }, () => running.send('GET', '/fn/slow'));
+    await vi.waitFor(() => expect(held).toHaveLength(4), soon);
+
+    const answer = await running.send('GET', '/fn/slow');
+    expect(answer.status).toBe(429);
+    expect(answer.headers).toMatchObject({
+      'retry-after': '30',
+      'x-hearth-error': 'gateway.backlog',
+    });
+    expect(held).toHaveLength(4);
+
+    await running.addFunction('other', { scaling, timeoutMs: 30_000 });
+    waiting.push(...Array.from({ length: 6 }, () => running.send('GET', '/fn/other')));
+    await vi.waitFor(() => expect(held).toHaveLength(10), soon); // nobody knows how long it takes
+    for (const invocation of held) invocation.answer('ok');
+    for (const ended of await Promise.all(waiting)) expect(ended.status).toBe(200);
+    running.worker.script = (invocation) => invocation.answer('ok');
+    expect((await running.send('GET', '/fn/slow')).status).toBe(200);
   });
 
   it('is 503 when the queue does not take it', async () => {

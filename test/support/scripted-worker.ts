@@ -10,8 +10,6 @@ import type {
   StartInfo,
 } from '../../src/domain/reply.ts';
 
-const info: StartInfo = { node: 'node-1', start: 'warm', timings: { queue: 0.5, run: 1.25 } };
-
 /** One invocation as the worker in a test sees it. */
 export class ScriptedInvocation {
   readonly item: LaneItem;
@@ -21,6 +19,8 @@ export class ScriptedInvocation {
   /** In its place, where it is streamed. */
   readonly stream: BodyStream | undefined;
   readonly #listener: ReplyListener;
+  /** How long it says that it ran. */
+  runMs = 1.25;
   grantedBytes = 0;
   cancelled = false;
 
@@ -39,7 +39,7 @@ export class ScriptedInvocation {
   }
 
   head(head: Partial<ResponseHead> = {}): void {
-    this.#listener.onHead({ status: 200, headers: [], ...head }, info);
+    this.#listener.onHead({ status: 200, headers: [], ...head }, this.#info);
   }
 
   chunk(bytes: string | Uint8Array): void {
@@ -47,7 +47,11 @@ export class ScriptedInvocation {
   }
 
   end(result: InvocationOutcome | HostError = { kind: 'ok' }): void {
-    this.#listener.onEnd(result, info);
+    this.#listener.onEnd(result, this.#info);
+  }
+
+  get #info(): StartInfo {
+    return { node: 'node-1', start: 'warm', timings: { queue: 0.5, run: this.runMs } };
   }
 
   /** A small and complete answer, in one turn. */
