@@ -9,6 +9,8 @@ export interface EventQueueState {
   readonly queued: number;
   readonly running: number;
   readonly deadLetters: number;
+  /** When the oldest of those that are queued or run was accepted, epoch ms; absent: there is none. */
+  readonly oldestMs?: number;
 }
 
 /** Which dead letters are meant: those that fit all that is given, the oldest first. */

@@ -1,3 +1,4 @@
+import type { ImagePull } from './image-catalog.ts';
 import type { Digest, InvocationId, NodeId, SandboxId } from './ids.ts';
 import type { InvocationOutcome, MakingTimings, PhaseTimings, StartKind } from './invocation.ts';
 import type { LeaseSteps } from './invocation.ts';
@@ -57,6 +58,8 @@ export interface Facts {
     /** What the path looks like, such as `/fn/hello`. */
     readonly route: string;
     readonly status: number;
+    /** Of a HostError that was the answer. */
+    readonly reason?: string;
     /** Epoch milliseconds. */
     readonly receivedMs: number;
     readonly durationMs: number;
@@ -70,6 +73,8 @@ export interface Facts {
     readonly protocol: string;
     readonly port: number;
   };
+  /** All of an image is here, which a registry was asked for. */
+  'image.pulled': ImagePull;
   'function.deployed': {
     readonly functionName: string;
     readonly version: Digest;

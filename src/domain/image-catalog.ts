@@ -13,6 +13,17 @@ export interface ImageTransfer {
   readonly onProgress?: (progress: ImageProgress) => void;
 }
 
+/** A pull that is done. */
+export interface ImagePull {
+  /** Where it came from, such as `docker.io/library/alpine:3`. */
+  readonly reference: string;
+  readonly digest: Digest;
+  /** Blobs that were fetched for it, and those that were here, or on their way here, already. */
+  readonly fetched: { readonly count: number; readonly bytes: number };
+  readonly kept: { readonly count: number; readonly bytes: number };
+  readonly durationMs: number;
+}
+
 /** An image of this host that has a name. */
 export interface NamedImage {
   readonly name: string;

@@ -25,6 +25,8 @@ const making = {
   boot: Type.Optional(ms),
 };
 
+const blobs = Type.Object({ count, bytes: count });
+
 const spanReference = Type.Object({ traceId: text, spanId: text });
 const trace = Type.Object({
   traceId: text,
@@ -105,11 +107,19 @@ export const factSchemas = {
     method: text,
     route: text,
     status: Type.Integer(),
+    reason: Type.Optional(text),
     receivedMs: epochMs,
     durationMs: ms,
     trace: Type.Optional(trace),
   }),
   'policy.denied': data({ functionName, target: text, protocol: text, port: count }),
+  'image.pulled': data({
+    reference: text,
+    digest,
+    fetched: blobs,
+    kept: blobs,
+    durationMs: ms,
+  }),
   'function.deployed': data({ functionName, version: digest, number: count }),
   'function.traffic_changed': data({
     functionName,

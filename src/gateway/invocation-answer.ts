@@ -59,6 +59,7 @@ export class InvocationAnswer implements ReplyListener {
   readonly #receivedMs = Date.now();
   readonly #started = performance.now();
   #status = 0;
+  #reason: string | undefined;
   #pending: PendingReply | undefined;
   #backstop: NodeJS.Timeout | undefined;
   #head: CheckedHead | undefined;
@@ -220,6 +221,7 @@ export class InvocationAnswer implements ReplyListener {
     if (error.code === 'internal') {
       logger.error({ error, invocationId: id, functionName }, 'An invocation failed.');
     }
+    this.#reason = error.reason;
     this.#sendErrorAnswer(hostErrorAnswer(error, `invocation ${id}`));
   }
 
@@ -288,6 +290,7 @@ export class InvocationAnswer implements ReplyListener {
       route: route.slice(0, 120),
       method: this.#response.req.method ?? '',
       status: this.#status,
+      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
       receivedMs: this.#receivedMs,
       durationMs: performance.now() - this.#started,
       ...(trace ? { trace } : {}),

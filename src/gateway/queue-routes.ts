@@ -125,10 +125,11 @@ export function queueRoutes(
 const isUsed = ({ queued, running, deadLetters, isPaused }: EventQueueState): boolean =>
   queued + running + deadLetters > 0 || isPaused;
 
-const queueView = ({ functionName, isPaused, ...counts }: EventQueueState) => ({
+const queueView = ({ functionName, isPaused, oldestMs, ...counts }: EventQueueState) => ({
   name: functionName,
   state: isPaused ? 'paused' : 'active',
   ...counts,
+  ...(oldestMs === undefined ? {} : { oldestAcceptedAt: new Date(oldestMs).toISOString() }),
 });
 
 function given({ ids, reason, limit }: Static<typeof filterSchema>): DeadLetterFilter {

@@ -97,13 +97,21 @@ export async function createGatewayHost(
   const { tracing, recorder } = tracesOf('hearth-gateway', config, facts, logger);
   const eventQueues = createEventQueues({ ...durable, tracing });
   const logs = new FileLogStore({ dir: paths.logs });
-  const images = imagesOf(config, () =>
-    deployedRepositories(functions.list(), nodeVersions.preparing()),
+  const images = imagesOf(
+    config,
+    () => deployedRepositories(functions.list(), nodeVersions.preparing()),
+    facts,
   );
   const member = `gateway/${config.hostname}`;
   const relay = new FactRelay({ ...fast, bus: facts, source: member });
   const feed = new FactStream(fast);
-  const metrics = new PrometheusPage({ nodes, sandboxes, logger });
+  const metrics = new PrometheusPage({
+    nodes,
+    sandboxes,
+    functions,
+    eventQueues: eventQueues.control,
+    logger,
+  });
   feed.subscribe(metrics.count);
   facts.subscribe(metrics.countOwn);
   const usage = new RedisUsageLedger(durable);

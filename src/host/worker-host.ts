@@ -116,7 +116,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   });
   const logs = new FileLogStore({ dir: paths.logs });
   const security = await workerSecurity(paths, durable, logs);
-  const images = imagesOf(config, () => deployedRepositories(functions.list()));
+  const images = imagesOf(config, () => deployedRepositories(functions.list()), facts);
   const roots = new RootMounts(workspace.rootsDir);
   const engine = new OciEngine({
     runtime: await findOciRuntime(config.ociRuntime),

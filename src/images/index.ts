@@ -6,7 +6,7 @@ import type {
   PackageBuilder,
 } from '../domain/image.ts';
 import type { BlobArchive } from '../domain/backup.ts';
-import type { ImageCatalog, ImageTransfer } from '../domain/image-catalog.ts';
+import type { ImageCatalog, ImagePull, ImageTransfer } from '../domain/image-catalog.ts';
 import type { ImageGarbage } from '../domain/image-garbage.ts';
 import type { BlobUploads, ImageRepositories, PublishedRepository } from '../domain/registry.ts';
 import { imageLimitBytes } from '../domain/limits.ts';
@@ -47,6 +47,8 @@ export interface ImagesOptions extends BaseImageOptions {
   readonly dir: string;
   /** What is deployed, as repositories: it can be pulled and is needed. Default: nothing. */
   readonly deployed?: () => ReadonlyMap<string, PublishedRepository>;
+  /** All of an image is here that a registry was asked for. */
+  readonly onPulled?: (pull: ImagePull) => void;
   /** How registries are reached. */
   readonly registries: {
     /** Docker's config.json. */
@@ -105,7 +107,8 @@ export function createImages(options: ImagesOptions): Images {
   const access = { credentials: dockerCredentials(credentialsFile), plainHosts };
   const client = new RegistryClient(gateway ? withGateway(access, gateway) : access);
   const recent = new RecentUse();
-  const remote = new RemoteImages({ blobs, client, recent, mirrors });
+  const { onPulled = () => {} } = options;
+  const remote = new RemoteImages({ blobs, client, recent, mirrors, onPulled });
   const verifier = new SignatureVerifier(signatureRules);
   const layers = new LayerStore(join(options.dir, 'layers'), blobs, recent);
 

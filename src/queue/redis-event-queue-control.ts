@@ -40,14 +40,15 @@ export class RedisEventQueueControl implements EventQueueControl {
       pipeline.zcard(keys.live(functionName));
       pipeline.llen(of['active'] ?? '');
       pipeline.zcard(keys.dead(functionName));
+      pipeline.zrange(keys.live(functionName), '0', '0', 'WITHSCORES');
     }
     const replies = (await asked(pipeline.exec())) ?? [];
-    return functionNames.map((functionName, index) => {
-      const number = (offset: number) => Number(replies[index * 4 + offset]?.[1] ?? 0);
-      const running = number(2);
-      const queued = Math.max(0, number(1) - running);
-      return { functionName, isPaused: number(0) === 1, queued, running, deadLetters: number(3) };
-    });
+    return functionNames.map((functionName, index) =>
+      stateOf(
+        functionName,
+        replies.slice(index * 5, index * 5 + 5).map(([, reply]) => reply),
+      ),
+    );
   }
 
   async pause(functionName: string): Promise<void> {
@@ -144,6 +145,19 @@ export class RedisEventQueueControl implements EventQueueControl {
     if (error) throw redisUnavailable(error);
     return replaced === 1;
   }
+}
+
+function stateOf(functionName: string, replies: readonly unknown[]): EventQueueState {
+  const [paused = 0, live = 0, running = 0, deadLetters = 0] = replies.map((n) => Number(n ?? 0));
+  const [, oldest] = (replies[4] ?? []) as readonly string[];
+  return {
+    functionName,
+    isPaused: paused === 1,
+    queued: Math.max(0, live - running),
+    running,
+    deadLetters,
+    ...(oldest === undefined ? {} : { oldestMs: Number(oldest) }),
+  };
 }
 
 async function asked<T>(command: Promise<T>): Promise<T> {

@@ -206,6 +206,8 @@ describe('the host tells', () => {
       expect(page.replace('thawed', 'warm')).toContain(`hearth_invocations_total{${failed}} 1`);
       expect(page).toMatch(/hearth_sandboxes_created_total\{function="traced",start="\w+"\} 1/);
       expect(page).toContain('hearth_http_answers_total{code="502"} 1');
+      expect(page).toMatch(/hearth_sandbox_creation_step_seconds_count\{step="\w+"\} [1-9]/);
+      expect(page).toContain('hearth_event_queue_invocations{function="traced",state="queued"} 0');
     }, soon);
   });
 

@@ -328,7 +328,9 @@ describe('an event queue', () => {
     const other = randomUUID();
     await queues.invoker.enqueue(invocationOf(other));
     expect((await end(other))?.state).toBe('done');
-    expect(await control().states(['paused'])).toMatchObject([{ isPaused: true, queued: 1 }]);
+    const [state] = await control().states(['paused']);
+    expect(state).toMatchObject({ isPaused: true, queued: 1 });
+    expect(state!.oldestMs).toBe((await queues.records.get(id))?.acceptedMs);
     await control().resume('paused');
     expect((await end(id))?.state).toBe('done');
   });

@@ -325,6 +325,8 @@ describe('a failed invocation', () => {
     const answer = await publicly(busy);
     expect(answer.status).toBe(503);
     expect(answer.headers['retry-after']).toBe('2');
+    const answered = running.facts.find(({ type }) => type === 'http.answered');
+    expect(answered?.data).toMatchObject({ status: 503, reason: 'pool.exhausted' });
   });
 
   it.each([

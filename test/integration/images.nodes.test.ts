@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ImagePull } from '../../src/domain/image-catalog.ts';
 import type { PublishedRepository } from '../../src/domain/registry.ts';
 import type { Digest } from '../../src/domain/ids.ts';
 import { createImages, machinePrograms, type Images } from '../../src/images/index.ts';
@@ -39,16 +40,20 @@ afterAll(async () => {
 });
 
 let count = 0;
-async function newNode(): Promise<Images & { readonly dir: string }> {
+async function newNode(): Promise<
+  Images & { readonly dir: string; readonly pulls: readonly ImagePull[] }
+> {
+  const pulls: ImagePull[] = [];
   const folder = join(dir, `node${++count}`);
   const origin = { url: running.gateway.address, key: 'root:secret' };
   const images = createImages({
     ...parts,
     dir: folder,
+    onPulled: (pull) => pulls.push(pull),
     registries: { ...registries, gateway: origin },
   });
   await images.open({ exclusive: true });
-  return { ...images, dir: folder };
+  return { ...images, dir: folder, pulls };
 }
 
 /** As if everything in the folder had been there for long. */
@@ -62,7 +67,7 @@ const blobOf = (folder: string, digest: string) => join(folder, 'blobs', digest.
 
 describe('images on a node with a disk of its own', () => {
   test('are pulled again where an interrupted collection has left a part', async () => {
-    const { dir: folder, node } = await newNode();
+    const { dir: folder, node, pulls } = await newNode();
     await node.prepare(base, never);
     expect(await node.has(base)).toBe(true);
     const { layers } = JSON.parse(await readFile(blobOf(folder, base), 'utf8')) as {
@@ -74,6 +79,11 @@ describe('images on a node with a disk of its own', () => {
     expect(await node.has(base)).toBe(false);
     const { layerDirs } = await node.prepare(base, never);
     expect(layerDirs).toHaveLength(layers.length);
+    const blobs = layers.length + 1; // with the configuration
+    expect(pulls).toMatchObject([
+      { digest: base, fetched: { count: blobs }, kept: { count: 0, bytes: 0 } },
+      { digest: base, fetched: { count: 1 }, kept: { count: blobs - 1 } },
+    ]);
   });
 
   test('keep the base image of stems: a node that comes back needs no gateway for it', async () => {

@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { HostError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/ids.ts';
-import type { ImageProgress, ImageTransfer } from '../../domain/image-catalog.ts';
+import type { ImageProgress, ImagePull, ImageTransfer } from '../../domain/image-catalog.ts';
 import { formatImageReference } from '../../domain/image-reference.ts';
 import { mapLimited } from '../../lib/map-limited.ts';
 import { SingleFlight } from '../../lib/single-flight.ts';
@@ -40,6 +40,8 @@ export interface RemoteImagesOptions {
   readonly client: RegistryClient;
   readonly recent: RecentUse;
   readonly mirrors: Mirrors;
+  /** All of an image is here. */
+  readonly onPulled: (pull: ImagePull) => void;
 }
 
 /** Images between the content store and registries. */
@@ -48,13 +50,15 @@ export class RemoteImages {
   readonly #client: RegistryClient;
   readonly #recent: RecentUse;
   readonly #mirrors: Mirrors;
+  readonly #onPulled: RemoteImagesOptions['onPulled'];
   readonly #downloads = new SingleFlight<Digest, void>();
 
-  constructor({ blobs, client, recent, mirrors }: RemoteImagesOptions) {
+  constructor({ blobs, client, recent, mirrors, onPulled }: RemoteImagesOptions) {
     this.#blobs = blobs;
     this.#client = client;
     this.#recent = recent;
     this.#mirrors = mirrors;
+    this.#onPulled = onPulled;
   }
 
   /** See ImageCatalog.pull. What no mirror gives whole, and as admitted, the registry itself decides. */
@@ -79,6 +83,7 @@ export class RemoteImages {
     admit: Admission,
   ): Promise<Digest> {
     const { signal } = options;
+    const started = performance.now();
     const wanted = reference.digest ?? reference.tag ?? 'latest';
     let { digest, content, manifest } = await this.#manifest(reference, wanted, signal);
     await admit(digest, reference);
@@ -88,10 +93,23 @@ export class RemoteImages {
     }
     if (manifest.blobs.length === 0) throw noImage(reference);
     const needed = manifest.blobs.map((blob) => blob.digest);
-    await mapLimited(manifest.blobs, parallelLayers, (blob) =>
-      this.#fetchBlob(reference, { digest: blob.digest, sizeBytes: blob.size }, needed, options),
-    );
+    const fetched = { count: 0, bytes: 0 };
+    const kept = { count: 0, bytes: 0 };
+    await mapLimited(manifest.blobs, parallelLayers, async ({ digest: of, size: sizeBytes }) => {
+      const wasFetched = await this.#fetchBlob(
+        reference,
+        { digest: of, sizeBytes },
+        needed,
+        options,
+      );
+      const tally = wasFetched ? fetched : kept;
+      tally.count += 1;
+      tally.bytes += sizeBytes;
+    });
     await this.#blobs.put(content);
+    const durationMs = performance.now() - started;
+    const name = formatImageReference(reference);
+    this.#onPulled({ reference: name, digest, fetched, kept, durationMs });
     return digest;
   }
 
@@ -153,19 +171,25 @@ export class RemoteImages {
     );
   }
 
-  /** Two who want one blob share its download; when who began it gives up, the other goes on. */
+  /**
+   * Two who want one blob share its download; when who began it gives up, the other goes on. Gives
+   * whether it was fetched for this one.
+   */
   async #fetchBlob(
     reference: RemoteReference,
     blob: WantedBlob,
     needed: readonly Digest[],
     { signal, onProgress = () => {} }: ImageTransfer,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const progress = (doneBytes: number) => {
       for (const digest of needed) this.#recent.touch(digest); // a slow pull keeps what it has
       onProgress(progressOf(blob, doneBytes));
     };
     if (blob.sizeBytes > blobLimitBytes) throw tooLarge(blob);
-    if (await this.#blobs.adopt(blob.digest)) return progress(blob.sizeBytes);
+    if (await this.#blobs.adopt(blob.digest)) {
+      progress(blob.sizeBytes);
+      return false;
+    }
     const open: OpenBlob = (offset) => this.#openBlob(reference, blob, offset, signal);
     let isOurs = false;
     try {
@@ -179,6 +203,7 @@ export class RemoteImages {
       return await this.#fetchBlob(reference, blob, needed, { signal, onProgress });
     }
     progress(blob.sizeBytes);
+    return isOurs;
   }
 
   async #openBlob(

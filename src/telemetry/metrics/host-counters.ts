@@ -18,6 +18,13 @@ export function hostCounters(registry: Registry, functions: CappedLabels): FactC
     buckets: durationBuckets,
     registers,
   });
+  const steps = new Histogram({
+    name: 'hearth_sandbox_creation_step_seconds',
+    help: 'Parts of the phase create: volumes, network, root, create, boot; of a stem specialise.',
+    labelNames: ['step'] as const,
+    buckets: durationBuckets,
+    registers,
+  });
   const destroyed = new Counter({
     name: 'hearth_sandboxes_destroyed_total',
     help: 'Sandboxes destroyed, by reason.',
@@ -36,10 +43,11 @@ export function hostCounters(registry: Registry, functions: CappedLabels): FactC
     registers,
   });
   return {
-    'sandbox.created': ({ functionName, start, createMs, initMs }) => {
+    'sandbox.created': ({ functionName, start, createMs, initMs, steps: parts }) => {
       created.inc({ function: functions.of(functionName), start });
       creation.observe({ start, phase: 'create' }, seconds(createMs));
       creation.observe({ start, phase: 'init' }, seconds(initMs));
+      for (const [step, ms] of Object.entries(parts)) steps.observe({ step }, seconds(ms));
     },
     'sandbox.destroyed': ({ reason }) => destroyed.inc({ reason }),
     'function.deployed': () => deployments.inc(),

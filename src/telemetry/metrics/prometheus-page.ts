@@ -6,12 +6,15 @@ import { CappedLabels } from './capped-labels.ts';
 import { ClusterGauges, type ClusterView } from './cluster-gauges.ts';
 import type { FactCounters } from './fact-counters.ts';
 import { hostCounters } from './host-counters.ts';
+import { imageCounters } from './image-counters.ts';
 import { answerCounters, invocationCounters } from './invocation-counters.ts';
+import { QueueGauges, type QueuesView } from './queue-gauges.ts';
+import { admissionCounters, refusalCounters } from './refusal-counters.ts';
 
 /** Functions with series of their own; further ones are counted together. */
 const functionsCounted = 1_000;
 
-export interface PrometheusPageOptions extends ClusterView {
+export interface PrometheusPageOptions extends ClusterView, QueuesView {
   readonly logger: Logger;
 }
 
@@ -24,10 +27,11 @@ export class PrometheusPage implements MetricsPage {
   readonly #logger: Logger;
   readonly #registry: Registry<OpenMetricsContentType>;
   readonly #gauges: ClusterGauges;
-  readonly #ofCluster: FactCounters;
-  readonly #ofProcess: FactCounters;
+  readonly #queues: QueueGauges;
+  readonly #ofCluster: readonly FactCounters[];
+  readonly #ofProcess: readonly FactCounters[];
 
-  constructor({ logger, ...cluster }: PrometheusPageOptions) {
+  constructor({ logger, nodes, sandboxes, ...queues }: PrometheusPageOptions) {
     const registry = new Registry<OpenMetricsContentType>();
     registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     // Metrics ask for the registry of the older format, whose methods are the same.
@@ -36,23 +40,28 @@ export class PrometheusPage implements MetricsPage {
     const functions = new CappedLabels(functionsCounted);
     this.#logger = logger;
     this.#registry = registry;
-    this.#gauges = new ClusterGauges(register, cluster, functions);
-    this.#ofCluster = {
-      ...invocationCounters(register, functions),
-      ...hostCounters(register, functions),
-    };
-    this.#ofProcess = answerCounters(register);
+    this.#gauges = new ClusterGauges(register, { nodes, sandboxes }, functions);
+    this.#queues = new QueueGauges(register, queues, functions);
+    this.#ofCluster = [
+      invocationCounters(register, functions),
+      hostCounters(register, functions),
+      refusalCounters(register, functions),
+      imageCounters(register),
+    ];
+    this.#ofProcess = [answerCounters(register), admissionCounters(register)];
   }
 
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  /** Without what there is now, when the nodes cannot be asked. */
+  /** Without what there is now, when the nodes or the queues cannot be asked. */
   async render(): Promise<string> {
-    await this.#gauges.look().catch((error: unknown) => {
-      this.#logger.warn({ error }, 'The nodes could not be asked for their sandboxes.');
-    });
+    const warning = (text: string) => (error: unknown) => this.#logger.warn({ error }, text);
+    await Promise.all([
+      this.#gauges.look().catch(warning('The nodes could not be asked for their sandboxes.')),
+      this.#queues.look().catch(warning('Event queues could not be asked how they stand.')),
+    ]);
     return this.#registry.metrics();
   }
 
@@ -64,9 +73,9 @@ export class PrometheusPage implements MetricsPage {
 }
 
 function count<T extends FactType>(
-  counters: FactCounters,
+  counters: readonly FactCounters[],
   { type, data }: { readonly type: T; readonly data: Facts[T] },
   source: string,
 ): void {
-  counters[type]?.(data, source);
+  for (const counter of counters) counter[type]?.(data, source);
 }
