@@ -10,6 +10,7 @@ import type { NetworkProvider } from '../domain/network.ts';
 import type { ChannelKind } from '../domain/sandbox-channel.ts';
 import type { NodeSandboxes } from '../domain/sandbox-view.ts';
 import type { ScratchDisks, VolumeLender, VolumeMount } from '../domain/volume.ts';
+import type { UseTally } from '../domain/usage.ts';
 import { StepsWatch } from '../lib/steps-watch.ts';
 import { ContainerSandbox } from './container-sandbox.ts';
 import type { ImageProgram } from './image-program.ts';
@@ -32,6 +33,7 @@ export interface ContainerMakerOptions {
   /** Where files with secrets are made; in memory, and never swapped out. */
   readonly secretsDir: string;
   readonly logs: Pick<LogStore, 'append'>;
+  readonly usage: UseTally;
   readonly logger: Logger;
 }
 
@@ -61,11 +63,12 @@ export class ContainerMaker {
 
   constructor(options: ContainerMakerOptions) {
     this.#options = options;
+    options.usage.collectFrom(() => this.#made.forEach((sandbox) => sandbox.tellUse()));
   }
 
   /** Resolves when the OCI runtime has been started. @throws HostError; nothing is left then. */
   async make(order: MakerOrder, signal: AbortSignal): Promise<ContainerSandbox> {
-    const { engine, profile, roots, tasksDir, secretsDir, logs, logger } = this.#options;
+    const { engine, profile, roots, tasksDir, secretsDir, logs, usage, logger } = this.#options;
     const { image, memoryBytes, cpu } = order;
     const { uid, gid } = profile;
     const program = order.program ?? { args: image.entrypoint, env: image.env, uid, gid };
@@ -130,6 +133,7 @@ export class ContainerMaker {
         if (functionName !== undefined) logs.append({ ...line, functionName });
         else logger.debug({ sandboxId: id, text: line.text }, 'A container said something.');
       },
+      onUsed: (functionName, cpuUsec) => usage.add(functionName, { cpuMs: cpuUsec / 1000 }),
       onLeftBehind: (error) =>
         logger.error({ sandboxId: id, error }, 'A sandbox left something behind.'),
     });

@@ -35,6 +35,7 @@ export class ContainerSandbox implements Sandbox {
   #functionName: string | undefined;
   #version: string | undefined;
   #lastStrayText = '';
+  #toldCpuUsec = 0;
   #isReady = false;
   #tidiness: Tidiness | undefined;
   /** Why it takes no more invocations and goes when those under way have ended. */
@@ -120,6 +121,7 @@ export class ContainerSandbox implements Sandbox {
     secretFiles: SecretFiles,
   ): void {
     const { container, resources, taskFolder, secretFolder, pids } = this.#parts;
+    this.tellUse(); // what it took until here is nobody's
     resources.use(root);
     taskFolder?.show(`${root.path}/var/task`);
     secretFolder?.write(secretFiles);
@@ -227,6 +229,15 @@ export class ContainerSandbox implements Sandbox {
     };
   }
 
+  /** Tells what it has used since the last time, for the function that it has. */
+  tellUse(): void {
+    const cpuUsec = this.#parts.container.cpuUsec();
+    const usedUsec = cpuUsec - this.#toldCpuUsec;
+    if (usedUsec <= 0) return;
+    this.#toldCpuUsec = cpuUsec;
+    if (this.#functionName !== undefined) this.#parts.onUsed(this.#functionName, usedUsec);
+  }
+
   async destroy(reason: DestroyReason): Promise<void> {
     await this.#end(reason, { kind: 'crashed', signal: 'SIGKILL' });
   }
@@ -263,6 +274,7 @@ export class ContainerSandbox implements Sandbox {
   async #giveBack(): Promise<void> {
     try {
       await this.#parts.container.kill();
+      this.tellUse();
       await this.#tidiness?.[Symbol.asyncDispose]();
       this.#strayLog.flush();
       await this.#parts.resources.disposeAsync();

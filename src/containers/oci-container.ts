@@ -127,6 +127,10 @@ export class OciContainer implements Container {
     return new CgroupWatch({ tasksFile, procsFile: procsFiles[0]! });
   }
 
+  cpuUsec(): number {
+    return this.#parts.cgroup.cpuUsec();
+  }
+
   stats(): ContainerStats {
     return this.#parts.cgroup.stats();
   }

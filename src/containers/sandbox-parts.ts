@@ -30,6 +30,8 @@ export interface SandboxParts {
   readonly resources: AsyncDisposableStack;
   /** Output outside any invocation; of a function, once it is known. */
   readonly onStrayLine: (line: LogLine, functionName: string | undefined) => void;
+  /** Processor time of a function's, since the last time. */
+  readonly onUsed: (functionName: string, cpuUsec: number) => void;
   /** Something could not be given back; the next start of the worker finds it. */
   readonly onLeftBehind: (error: unknown) => void;
 }

@@ -65,6 +65,8 @@ export interface Container {
   inspect(): ContainerInfo;
   /** Remembers the processes that it has now. The caller disposes of it. Only while it runs. */
   watchProcesses(): ProcessWatch;
+  /** Processor time of all that ran in it, µs; 0 once it is deleted. Costs some 20 µs. */
+  cpuUsec(): number;
   /** Read from the kernel now; zeros once it is deleted. Costs some 0.1 ms: not for hot paths. */
   stats(): ContainerStats;
 }

@@ -10,6 +10,7 @@ export const factTexts = {
   'invocation.completed': 'An invocation, or an attempt of one, ended.',
   'http.answered': 'A caller has its answer, or has left. Stays in its process.',
   'policy.denied': 'A function was refused a connection.',
+  'usage.measured': 'What sandboxes of a function have used, on one node, since the last time.',
   'image.pulled': 'All of an image is here that a registry was asked for.',
   'function.deployed': 'A function has a new version.',
   'function.traffic_changed': 'Other versions serve than before, without a deploy.',

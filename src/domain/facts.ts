@@ -5,6 +5,7 @@ import type { LeaseSteps } from './invocation.ts';
 import type { InvocationSource } from './invocation-record.ts';
 import type { DestroyReason } from './sandbox.ts';
 import type { TraceContext } from './trace.ts';
+import type { ResourceUse } from './usage.ts';
 
 /** What happened, in the past tense. Types are closed; listeners may ignore what they do not know. */
 export interface Facts {
@@ -73,6 +74,8 @@ export interface Facts {
     readonly protocol: string;
     readonly port: number;
   };
+  /** What the sandboxes of a function on one node have used since the last time. */
+  'usage.measured': ResourceUse & { readonly functionName: string };
   /** All of an image is here, which a registry was asked for. */
   'image.pulled': ImagePull;
   'function.deployed': {

@@ -8,6 +8,20 @@ export interface UsageRow {
   readonly failures: number;
   /** Memory limit times the time in which handlers loaded and ran; memory in GB (10^9 bytes). */
   readonly gbSeconds: number;
+  /** Of processors, by all that ran in its sandboxes, between invocations too. */
+  readonly cpuSeconds: number;
+}
+
+/** What sandboxes of one function have used. */
+export interface ResourceUse {
+  readonly cpuMs: number;
+}
+
+/** Where whoever has counters of sandboxes tells of them. */
+export interface UseTally {
+  add(functionName: string, use: Partial<ResourceUse>): void;
+  /** Before each telling, who has counters of its own adds what they have counted meanwhile. */
+  collectFrom(collect: () => void): void;
 }
 
 /** The account of what was used. Days are kept for 400 days. */

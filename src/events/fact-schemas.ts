@@ -113,6 +113,7 @@ export const factSchemas = {
     trace: Type.Optional(trace),
   }),
   'policy.denied': data({ functionName, target: text, protocol: text, port: count }),
+  'usage.measured': data({ functionName, cpuMs: ms }),
   'image.pulled': data({
     reference: text,
     digest,

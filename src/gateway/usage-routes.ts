@@ -52,8 +52,9 @@ function span({ from, to }: Static<typeof querySchema>): { from: string; to: str
 }
 
 function csv(rows: readonly UsageRow[]): string {
-  const lines = rows.map(({ day: of, functionName, invocations, failures, gbSeconds }) =>
-    [of, functionName, invocations, failures, gbSeconds].join(','),
-  );
-  return ['day,function,invocations,failures,gb_seconds', ...lines, ''].join('\r\n');
+  const lines = rows.map(({ day: of, functionName, ...used }) => {
+    const { invocations, failures, gbSeconds, cpuSeconds } = used;
+    return [of, functionName, invocations, failures, gbSeconds, cpuSeconds].join(',');
+  });
+  return ['day,function,invocations,failures,gb_seconds,cpu_seconds', ...lines, ''].join('\r\n');
 }

@@ -54,6 +54,7 @@ import { signWebhook } from '../security/webhook-signature.ts';
 import { strictProfile } from '../security/strict-profile.ts';
 import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
+import { ResourceMeter } from '../telemetry/usage/resource-meter.ts';
 import { UsageMeter } from '../telemetry/usage/usage-meter.ts';
 import { createNodeVolumes, mountPlan } from '../volumes/index.ts';
 import { AddressedAttempts } from '../worker/addressed-attempts.ts';
@@ -140,6 +141,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     socketPath: paths.volumeSocket,
     uid: profile.uid,
   });
+  const resources = new ResourceMeter(facts);
   const maker = new ContainerMaker({
     engine,
     profile,
@@ -151,6 +153,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     tasksDir: workspace.tasksDir,
     secretsDir: workspace.secretsDir,
     logs: security.logs,
+    usage: resources,
     logger,
   });
   const memory = new Tokens(node.memoryBytes);
@@ -271,6 +274,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     new DataSchema(durable),
     relay,
     usage,
+    resources,
     imageFolders(images, { isGateways: false }),
     new Leftovers(engine, cgroups, facts),
     workspace,

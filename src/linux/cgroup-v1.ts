@@ -64,10 +64,14 @@ export class CgroupV1 implements Cgroup {
     return readKey(this.#dirs.memory, 'memory.oom_control', 'oom_kill');
   }
 
+  cpuUsec(): number {
+    return Math.round(readNumber(this.#dirs.cpuacct, 'cpuacct.usage') / 1000);
+  }
+
   stats(): ContainerStats {
-    const { cpuacct, cpu, memory, pids } = this.#dirs;
+    const { cpu, memory, pids } = this.#dirs;
     return {
-      cpuUsec: Math.round(readNumber(cpuacct, 'cpuacct.usage') / 1000),
+      cpuUsec: this.cpuUsec(),
       memoryBytes: readNumber(memory, 'memory.usage_in_bytes'),
       memoryReclaimableBytes: readKey(memory, 'memory.stat', 'total_inactive_file'),
       memoryPeakBytes: readNumber(memory, 'memory.max_usage_in_bytes'),

@@ -62,9 +62,13 @@ export class CgroupV2 implements Cgroup {
     return readCount('oom_group_kill') || readCount('oom_kill');
   }
 
+  cpuUsec(): number {
+    return readKey(this.#dir, 'cpu.stat', 'usage_usec');
+  }
+
   stats(): ContainerStats {
     return {
-      cpuUsec: readKey(this.#dir, 'cpu.stat', 'usage_usec'),
+      cpuUsec: this.cpuUsec(),
       memoryBytes: readNumber(this.#dir, 'memory.current'),
       memoryReclaimableBytes: readKey(this.#dir, 'memory.stat', 'inactive_file'),
       memoryPeakBytes: readNumber(this.#dir, 'memory.peak'),

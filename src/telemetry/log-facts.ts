@@ -26,6 +26,7 @@ const wording: Readonly<
   'invocation.completed': { level: 'info', message: 'An invocation completed.' },
   'http.answered': undefined, // the worker's line on the invocation says it all
   'policy.denied': { level: 'info', message: 'A function was refused a connection.' },
+  'usage.measured': undefined, // metrics and the ledger have the sums
   'image.pulled': { level: 'info', message: 'An image was pulled.' },
   'function.deployed': { level: 'info', message: 'A function was deployed.' },
   'audit.request': { level: 'debug', message: 'A route that needs a key was used.' },

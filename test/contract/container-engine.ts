@@ -171,6 +171,7 @@ export function containerEngineContract(
       const { container } = await echoing();
       const { cpuUsec, memoryBytes, memoryPeakBytes, pids, oomKills } = container.stats();
       expect(cpuUsec).toBeGreaterThan(0);
+      expect(container.cpuUsec()).toBeGreaterThanOrEqual(cpuUsec);
       expect(memoryBytes).toBeGreaterThan(0);
       expect(memoryPeakBytes).toBeGreaterThanOrEqual(memoryBytes);
       expect(pids).toBeGreaterThan(0);
@@ -202,6 +203,7 @@ export function containerEngineContract(
         pids: 0,
         oomKills: 0,
       });
+      expect(container.cpuUsec()).toBe(0);
       await (await create('sleep')).delete();
       expect(engine.list()).toEqual([]);
     });

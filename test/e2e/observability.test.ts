@@ -224,7 +224,7 @@ describe('the host tells', () => {
   test('what functions used', async () => {
     await vi.waitFor(async () => {
       const { stdout } = await host.hearth('usage', '--csv');
-      expect(stdout).toMatch(/^\d{4}-\d{2}-\d{2},traced,\d+,1,0\.\d+\r$/m);
+      expect(stdout).toMatch(/^\d{4}-\d{2}-\d{2},traced,\d+,1,\d+\.\d+,\d+\.\d+\r$/m);
     }, soon);
   });
 

@@ -154,6 +154,10 @@ export class FakeContainer implements Container {
     };
   }
 
+  cpuUsec(): number {
+    return this.stats().cpuUsec;
+  }
+
   stats(): ContainerStats {
     if (this.#runs) return { ...idle, cpuUsec: 1, memoryBytes: 1, memoryPeakBytes: 1, pids: 1 };
     const wasOom = this.state === 'stopped' && this.#end?.outOfMemory;

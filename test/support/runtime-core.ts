@@ -102,6 +102,7 @@ export async function openRuntimeCore(
     tasksDir: workspace.tasksDir,
     secretsDir: workspace.secretsDir,
     logs: { append: () => {} },
+    usage: { add: () => {}, collectFrom: () => {} },
     logger: silentLogger,
   });
   return {

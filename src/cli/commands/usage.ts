@@ -15,6 +15,7 @@ interface Usage {
     readonly invocations: number;
     readonly failures: number;
     readonly gbSeconds: number;
+    readonly cpuSeconds: number;
   }[];
 }
 
@@ -33,13 +34,15 @@ export function usageCommand({ client, output }: CommandContext): Command {
       if (csv) return output.raw(await response.bytes());
       const usage = (await response.json()) as Usage;
       if (json) return output.json(usage);
-      const rows = usage.usage.map(({ day, functionName, invocations, failures, gbSeconds }) => [
+      const rows = usage.usage.map(({ day, functionName, ...used }) => [
         day,
         functionName,
-        String(invocations),
-        String(failures),
-        gbSeconds.toFixed(3),
+        String(used.invocations),
+        String(used.failures),
+        used.gbSeconds.toFixed(3),
+        used.cpuSeconds.toFixed(3),
       ]);
-      output.out(table(['day', 'function', 'invocations', 'failures', 'gb-seconds'], rows));
+      const head = ['day', 'function', 'invocations', 'failures', 'gb-seconds', 'cpu-seconds'];
+      output.out(table(head, rows));
     });
 }

@@ -31,6 +31,12 @@ export function hostCounters(registry: Registry, functions: CappedLabels): FactC
     labelNames: ['reason'] as const,
     registers,
   });
+  const cpu = new Counter({
+    name: 'hearth_function_cpu_seconds_total',
+    help: "Processor time of all that ran in a function's sandboxes, told every ten seconds.",
+    labelNames: ['function'] as const,
+    registers,
+  });
   const deployments = new Counter({
     name: 'hearth_deployments_total',
     help: 'Versions that were deployed.',
@@ -50,6 +56,8 @@ export function hostCounters(registry: Registry, functions: CappedLabels): FactC
       for (const [step, ms] of Object.entries(parts)) steps.observe({ step }, seconds(ms));
     },
     'sandbox.destroyed': ({ reason }) => destroyed.inc({ reason }),
+    'usage.measured': ({ functionName, cpuMs }) =>
+      cpu.inc({ function: functions.of(functionName) }, seconds(cpuMs)),
     'function.deployed': () => deployments.inc(),
     'facts.lost': ({ count }, source) => lost.inc({ source }, count),
   };

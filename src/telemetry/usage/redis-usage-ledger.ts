@@ -52,6 +52,7 @@ export class RedisUsageLedger implements UsageLedger, Service {
       invocations: sum(functionName, 'invocations'),
       failures: sum(functionName, 'failures'),
       gbSeconds: sum(functionName, 'gbSeconds'),
+      cpuSeconds: sum(functionName, 'cpuSeconds'),
     }));
   }
 }

@@ -19,7 +19,7 @@ const writeIntervalMs = 10_000;
 
 const keptSeconds = 400 * 24 * 3600;
 
-/** Adds what invocations of this node use to the ledger, in the durable Redis. */
+/** Adds what invocations and sandboxes of this node use to the ledger, in the durable Redis. */
 export class UsageMeter implements Service {
   readonly name = 'usage meter';
   readonly #options: UsageMeterOptions;
@@ -49,6 +49,7 @@ export class UsageMeter implements Service {
 
   /** A FactListener. */
   readonly listen = ({ type, timeMs, data }: Fact): void => {
+    if (type === 'usage.measured') this.#tally.measured(data, timeMs);
     if (type !== 'invocation.completed') return;
     this.#tally.add(data, timeMs, this.#options.memoryOf(data.version) ?? 0);
   };

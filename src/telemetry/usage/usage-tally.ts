@@ -6,9 +6,17 @@ export interface UsageAmounts {
   invocations: number;
   failures: number;
   gbSeconds: number;
+  cpuSeconds: number;
 }
 
-/** Sums up what invocations used, until it is taken to the ledger. */
+const nothing: Readonly<UsageAmounts> = {
+  invocations: 0,
+  failures: 0,
+  gbSeconds: 0,
+  cpuSeconds: 0,
+};
+
+/** Sums up what invocations and sandboxes used, until it is taken to the ledger. */
 export class UsageTally {
   #days = new Map<string, Map<string, UsageAmounts>>();
 
@@ -17,10 +25,16 @@ export class UsageTally {
     const { functionName, outcome, timings } = data;
     const ranMs = (timings.init ?? 0) + (timings.run ?? 0);
     this.#add(usageDay(endedMs), functionName, {
+      ...nothing,
       invocations: 1,
       failures: outcome === 'ok' ? 0 : 1,
       gbSeconds: (memoryBytes / 1e9) * (ranMs / 1000),
     });
+  }
+
+  measured({ functionName, cpuMs }: Facts['usage.measured'], timeMs: number): void {
+    const amounts = { ...nothing, cpuSeconds: cpuMs / 1000 };
+    this.#add(usageDay(timeMs), functionName, amounts);
   }
 
   /** All that was added since the last time. */
@@ -39,10 +53,11 @@ export class UsageTally {
 
   #add(day: string, name: string, amounts: Readonly<UsageAmounts>): void {
     const functions = this.#days.get(day) ?? new Map<string, UsageAmounts>();
-    const sum = functions.get(name) ?? { invocations: 0, failures: 0, gbSeconds: 0 };
+    const sum = functions.get(name) ?? { ...nothing };
     sum.invocations += amounts.invocations;
     sum.failures += amounts.failures;
     sum.gbSeconds += amounts.gbSeconds;
+    sum.cpuSeconds += amounts.cpuSeconds;
     this.#days.set(day, functions.set(name, sum));
   }
 }

@@ -63,6 +63,7 @@ beforeEach(async () => {
     tasksDir: dir,
     secretsDir: dir,
     logs: { append: () => {} },
+    usage: { add: () => {}, collectFrom: () => {} },
     logger: silentLogger,
   });
   code = new CompiledCode({ maker, mounts: [], memory, logger: silentLogger });
