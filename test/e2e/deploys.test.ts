@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { deployInline, inlineFolder } from '../support/inline-function.ts';
-import { packageOf } from '../support/package-of.ts';
+import { deployInline, inlineFolder, postInline } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 let host: RunningHost;
@@ -64,13 +63,7 @@ describe('twenty deploys while the function is called 200 times a second', () =>
   const callers = 10;
   const pauseMs = (callers * 1000) / 200;
 
-  const deploy = async (version: number) => {
-    const config = JSON.stringify({ name: 'busy', entry: 'index.mjs', ...open });
-    const tar = await packageOf({ 'hearth.json': config, 'index.mjs': answering(`'${version}'`) });
-    const headers = { 'content-type': 'application/x-tar' };
-    const init = { method: 'POST', headers, body: new Uint8Array(tar) };
-    expect((await host.fetchWithKey('/v1/functions', init)).status).toBe(201);
-  };
+  const deploy = (version: number) => postInline(host, 'busy', answering(`'${version}'`), open);
 
   test('fail no call, and none waits for a pull or meets a version that is gone', async () => {
     await deploy(0);

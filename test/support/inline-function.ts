@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { packageOf } from './package-of.ts';
 import type { CommandResult, RunningHost } from './running-host.ts';
 
 export interface InlineFolder extends AsyncDisposable {
@@ -42,4 +43,21 @@ export async function deployInline(
   const { exitCode, stderr } = await tryToDeployInline(host, name, source, settings);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
   return name;
+}
+
+/** The same over HTTP: a command takes a second where the machine is busy. */
+export async function postInline(
+  host: Pick<RunningHost, 'fetchWithKey'>,
+  name: string,
+  source: string,
+  settings: object = {},
+): Promise<void> {
+  const config = JSON.stringify({ name, entry: 'index.mjs', ...settings });
+  const tar = await packageOf({ 'hearth.json': config, 'index.mjs': source });
+  const answer = await host.fetchWithKey('/v1/functions', {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-tar' },
+    body: new Uint8Array(tar),
+  });
+  expect({ status: answer.status, text: await answer.text() }).toMatchObject({ status: 201 });
 }

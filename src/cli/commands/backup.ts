@@ -1,5 +1,5 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
@@ -42,7 +42,8 @@ export function restoreCommand(context: CommandContext): Command {
     .argument('<file>')
     .option('--json', 'print the result as JSON')
     .action(async (file: string, { json }: JsonOption) => {
-      const body = Readable.from(counted(createReadStream(file), 'sent', context));
+      await using archive = await open(file);
+      const body = Readable.from(counted(archive.createReadStream(), 'sent', context));
       const report = await client.json<RestoreReport>('/v1/restore', {
         method: 'POST',
         headers: { 'content-type': 'application/x-tar' },
