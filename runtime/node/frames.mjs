@@ -21,6 +21,7 @@ export const toHost = {
   log: 0x19,
   compiled: 0x1a,
   bodyGrant: 0x1b,
+  progress: 0x1c,
 };
 
 const lengthBytes = 4;

@@ -21,7 +21,7 @@ export function queueHandler(queue, env, others) {
     const pending = [];
     /** @type {Set<string>} */
     const failed = new Set();
-    const messages = messagesOf(head, JSON.parse(body.toString()), failed);
+    const messages = messagesOf(head, JSON.parse(body.toString()), failed, responder);
     const batch = {
       queue: head.queue.name,
       messages,
@@ -49,8 +49,9 @@ export function queueHandler(queue, env, others) {
  * @param {import('./load.mjs').InvokeHead} head
  * @param {any} event
  * @param {Set<string>} failed
+ * @param {import('./responder.mjs').Responder} responder
  */
-function messagesOf({ queue }, event, failed) {
+function messagesOf({ queue }, event, failed, responder) {
   return (queue?.messages ?? []).map(
     ({ id, attempts, timestampMs, childrenValues = {} }, index) => ({
       id,
@@ -60,6 +61,7 @@ function messagesOf({ queue }, event, failed) {
       body: queue?.isBatch ? JSON.parse(event.Records[index].body) : event,
       ack: () => void failed.delete(id),
       retry: () => void failed.add(id),
+      progress: (/** @type {unknown} */ value) => responder.progress(index, value),
     }),
   );
 }

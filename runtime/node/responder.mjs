@@ -11,6 +11,8 @@ export const chunkLimitBytes = 64 * 1024;
 /** With a whole chunk it still fits into a frame. */
 const headLimitBytes = 64 * 1024;
 
+const progressLimitBytes = 4 * 1024;
+
 /** With the id and the stream's number a LOG frame stays below 64 KiB. */
 const logPieceBytes = 64 * 1024 - 16;
 
@@ -103,6 +105,21 @@ export class Responder {
       const piece = bytes.slice(offset, offset + logPieceBytes);
       this.#channel.sendNow(toHost.log, this.#id, stream, piece);
     }
+  }
+
+  /**
+   * How far it is with one of the messages of its batch.
+   * @param {number} message
+   * @param {unknown} value
+   */
+  progress(message, value) {
+    const bytes = json(value ?? null);
+    if (bytes.length > progressLimitBytes) {
+      throw new RangeError(
+        `The progress has ${bytes.length} bytes; at most ${progressLimitBytes}.`,
+      );
+    }
+    if (!this.#isOver) this.#channel.send(toHost.progress, this.#id, uint32(message), bytes);
   }
 
   end() {

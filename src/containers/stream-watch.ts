@@ -62,6 +62,7 @@ export class StreamWatch {
         listener.onChunk(bytes);
       },
       onLog: (line) => listener.onLog(line),
+      onProgress: (message, json) => listener.onProgress?.(message, json),
     };
   }
 

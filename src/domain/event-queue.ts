@@ -78,7 +78,11 @@ export interface Attempt {
   readonly destination?: OutsideDestination;
   /** Aborts when the invocation is cancelled. */
   readonly cancelled: AbortSignal;
+  readonly onProgress?: ProgressListener;
 }
+
+/** Hears how far a function is with one of the messages of its batch: JSON, unchecked. */
+export type ProgressListener = (message: number, json: Uint8Array) => void;
 
 /** How an attempt ended. A HostError `unavailable` or `throttled` says: no room, it did not run. */
 export interface AttemptResult {

@@ -20,12 +20,14 @@ export type DestroyReason =
 
 /**
  * Receives one invocation's response, in this order: `onHead` at most once, then `onChunk`s.
- * `onLog` at any time. Nothing after the outcome has settled. Chunks may be kept.
+ * `onLog` and `onProgress` at any time. Nothing after the outcome has settled. Chunks may be kept.
  */
 export interface ResponseListener {
   onHead(head: ResponseHead): void;
   onChunk(bytes: Uint8Array): void;
   onLog(line: LogLine): void;
+  /** How far it is with one of the messages of its batch: JSON, unchecked, 4 KiB at most. */
+  onProgress?(message: number, json: Uint8Array): void;
 }
 
 /** What a sandbox holds now. */

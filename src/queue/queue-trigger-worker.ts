@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DelayedError, Worker, type ConnectionOptions, type Job } from 'bullmq';
+import { DelayedError, Worker, type ConnectionOptions, type Job, type JobProgress } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
 import { HostError } from '../domain/errors.ts';
 import type { AttemptResult, AttemptRunner } from '../domain/event-queue.ts';
@@ -9,6 +9,7 @@ import { parseTraceparent, type RemoteTrace, type Tracing } from '../domain/trac
 import { failureOf } from './attempt-failure-policy.ts';
 import { Batcher } from './batcher.ts';
 import { reconnectDelayMs } from './lane.ts';
+import { ProgressReports } from './progress-reports.ts';
 import { jobResults, queueEvent, type JobResult, type QueueJob } from './queue-event-policy.ts';
 
 /** A job waits so long for others to share its invocation. */
@@ -33,6 +34,10 @@ export interface QueueTriggerWorkerOptions {
   readonly lockMs: number;
 }
 
+interface TakenJob extends QueueJob {
+  setProgress(value: unknown): Promise<void>;
+}
+
 /** What ended an invocation without a word on its jobs: they are not to blame. */
 const noRoom = Symbol('no room');
 
@@ -43,7 +48,7 @@ const noRoom = Symbol('no room');
  */
 export class QueueTriggerWorker {
   readonly #options: QueueTriggerWorkerOptions;
-  readonly #batches: Batcher<QueueJob, JobResult | typeof noRoom>;
+  readonly #batches: Batcher<TakenJob, JobResult | typeof noRoom>;
   readonly #abandoned = new AbortController();
   readonly #worker: Worker<unknown>;
   #isClosing = false;
@@ -94,7 +99,8 @@ export class QueueTriggerWorker {
     const attempts = attemptsMade + 1;
     const cause = producerOf(opts.telemetry?.metadata);
     const message = { id, attempts, timestampMs: timestamp, ...(await flowOf(job)) };
-    const result = await this.#batches.add({ ...message, data, cause });
+    const setProgress = (value: unknown) => job.updateProgress(value as JobProgress);
+    const result = await this.#batches.add({ ...message, data, cause, setProgress });
     if (result === noRoom) {
       await job.moveToDelayed(Date.now() + noRoomPauseMs, token);
       throw new DelayedError();
@@ -103,10 +109,16 @@ export class QueueTriggerWorker {
     return result.value;
   }
 
-  async #invoke(jobs: readonly QueueJob[]): Promise<readonly (JobResult | typeof noRoom)[]> {
+  async #invoke(jobs: readonly TakenJob[]): Promise<readonly (JobResult | typeof noRoom)[]> {
     const { functionName, trigger, runner, tracing } = this.#options;
-    const messages = jobs.map(({ data: _data, cause: _cause, ...message }) => message);
+    const messages = jobs.map(
+      ({ data: _, cause: _cause, setProgress: _progress, ...message }) => message,
+    );
     const trace = tracing.beginAttempt(jobs.flatMap(({ cause }) => cause ?? []));
+    const progress = new ProgressReports({
+      size: jobs.length,
+      write: async (index, value) => await jobs[index]?.setProgress(value),
+    });
     const result = await runner.run({
       id: randomUUID(),
       functionName,
@@ -122,8 +134,10 @@ export class QueueTriggerWorker {
       body: Buffer.from(JSON.stringify(queueEvent(trigger, jobs))),
       number: Math.max(...jobs.map(({ attempts }) => attempts)),
       cancelled: this.#abandoned.signal,
+      onProgress: (index, json) => progress.report(index, json),
       ...(trace ? { trace } : {}),
     });
+    await progress.end();
     if (isNoRoom(result)) return jobs.map(() => noRoom);
     const failure = failureOf(result);
     if (failure) return jobs.map(() => ({ error: failure.message }));

@@ -14,6 +14,7 @@ import type { InvocationSource } from '../domain/invocation-record.ts';
 import { usualIdleTimeoutMs } from '../domain/limits.ts';
 import type { LogStore } from '../domain/log.ts';
 import type { Logger } from '../domain/logger.ts';
+import type { ProgressListener } from '../domain/event-queue.ts';
 import type { SandboxLease, SandboxLender } from '../domain/pool.ts';
 import type { ReplyStream, StartInfo } from '../domain/reply.ts';
 import type { PreparedVersion } from '../domain/version.ts';
@@ -49,6 +50,7 @@ export interface RunRequest {
   readonly trace?: TraceContext;
   /** Absent: a caller waits for the answer. */
   readonly source?: InvocationSource;
+  readonly onProgress?: ProgressListener;
 }
 
 const nothing = new Uint8Array(0);
@@ -179,7 +181,7 @@ export class InvocationRunner {
     progress: Progress,
     info: () => StartInfo,
   ): Promise<InvocationOutcome> {
-    const { id, functionName, version, head, deadlineMs } = request;
+    const { id, functionName, version, head, deadlineMs, onProgress } = request;
     progress.phase = 'run';
     progress.start = lease.start;
     const started = performance.now();
@@ -196,6 +198,7 @@ export class InvocationRunner {
         },
         onChunk: (bytes) => stream.chunk(bytes),
         onLog: (line) => this.#options.logs.append({ ...line, functionName, invocationId: id }),
+        ...(onProgress ? { onProgress } : {}),
       },
     );
     const cancel = () => running.cancel();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { deployInline } from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
@@ -175,7 +176,10 @@ describe('a queue that an application fills with stock BullMQ', () => {
       host,
       'resize',
       `export default { async queue(batch) {
-        for (const { body, retry } of batch.messages) if (body.broken) retry();
+        for (const { body, retry, progress } of batch.messages) {
+          progress({ percent: 100 });
+          if (body.broken) retry();
+        }
         return { queue: batch.queue };
       } };`,
       { triggers: { queue: [{ name: 'uploads', maxConcurrency: 2 }] } },
@@ -188,6 +192,10 @@ describe('a queue that an application fills with stock BullMQ', () => {
       { value: { queue: 'uploads' } },
       { error: 'The function reported it as failed.' },
     ]);
+    const queue = new Queue('uploads', { connection: { path: socket } });
+    const [done] = await queue.getCompleted();
+    expect(done?.progress).toEqual({ percent: 100 });
+    await queue.close();
   });
 });
 

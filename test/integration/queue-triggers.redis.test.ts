@@ -129,6 +129,28 @@ describe('a queue of an application', () => {
     expect(attempts.length).toBeLessThan(3);
   });
 
+  test("shows how far the function is as the job's progress, the newest at its end", async () => {
+    const seen: unknown[] = [];
+    const connection = { path: redis.socketPath };
+    const events = new QueueEvents(name, { connection });
+    await events.waitUntilReady();
+    events.on('progress', ({ data }) => seen.push(data));
+    script = async ({ onProgress }) => {
+      for (let percent = 0; percent <= 100; percent += 1) {
+        onProgress?.(0, Buffer.from(String(percent)));
+      }
+      onProgress?.(0, Buffer.from('{')); // what no honest function sends
+      onProgress?.(1, Buffer.from('1'));
+      await vi.waitFor(() => expect(seen).toEqual([0]), 10_000);
+      onProgress?.(0, Buffer.from('{"step":"end"}'));
+      return answered('1');
+    };
+    deploy();
+    expect(await produce({ data: 1 })).toMatchObject([{ value: 1 }]);
+    await vi.waitFor(() => expect(seen).toEqual([0, { step: 'end' }]), 10_000);
+    await events.close();
+  });
+
   test('keeps a job that takes longer than its lock lasts', async () => {
     script = async () => {
       await setTimeout(4 * jobLockMs); // what the function takes

@@ -23,6 +23,7 @@ export const toHost = {
   log: 0x19,
   compiled: 0x1a,
   bodyGrant: 0x1b,
+  progress: 0x1c,
 } as const;
 
 export const protocolVersion = 1;
@@ -32,6 +33,9 @@ export const sandboxFrameLimitBytes = 256 * 1024;
 
 /** Longest body of a RESPONSE frame; it travels outside the window. */
 export const responseBodyLimitBytes = 64 * 1024;
+
+/** Longest JSON of a PROGRESS frame. */
+export const progressLimitBytes = 4 * 1024;
 
 /** Most that the code of one version may be compiled to. A frame to a sandbox can be larger. */
 export const compiledLimitBytes = 4 * 1024 * 1024;

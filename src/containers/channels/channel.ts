@@ -20,6 +20,7 @@ import {
   initFrame,
   invokeFrame,
   protocolVersion,
+  progressLimitBytes,
   responseBodyLimitBytes,
   sandboxFrameLimitBytes,
   splitHead,
@@ -206,6 +207,11 @@ export class Channel implements SandboxChannel {
         return this.#chunk(exchange, rest);
       case toHost.bodyGrant:
         return this.#grantBody(exchange, rest.readUInt32BE(0));
+      case toHost.progress: {
+        const json = rest.subarray(4);
+        if (json.length > progressLimitBytes) throw new ProtocolViolation('too long a progress');
+        return exchange.listener.onProgress?.(rest.readUInt32BE(0), json);
+      }
       case toHost.end:
         if (!exchange.headSeen) throw new ProtocolViolation('an end without a head');
         return this.#settle(key, exchange, undefined);

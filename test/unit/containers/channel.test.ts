@@ -34,6 +34,7 @@ function listener() {
     head: undefined as unknown,
     chunks: [] as string[],
     lines: [] as string[],
+    progress: [] as unknown[],
     onHead(head: unknown) {
       this.head = head;
     },
@@ -42,6 +43,9 @@ function listener() {
     },
     onLog(line: { text: string }) {
       this.lines.push(line.text);
+    },
+    onProgress(message: number, value: Uint8Array) {
+      this.progress.push([message, Buffer.from(value).toString()]);
     },
   };
 }
@@ -183,6 +187,15 @@ describe('a well-behaved sandbox', () => {
     );
   });
 
+  test('tells how far it is with the messages of its batch', async () => {
+    await ready();
+    const { sink, settle, id } = await invoked();
+    send(toHost.progress, id, Buffer.from([0, 0, 0, 1]), Buffer.from('40'));
+    respond(id, okHead, '');
+    await vi.waitFor(() => expect(settle).toHaveBeenCalled());
+    expect(sink.progress).toEqual([[1, '40']]);
+  });
+
   test('may send as much more as it was granted', async () => {
     await ready();
     const { sink, invocation, id } = await invoked();
@@ -219,6 +232,11 @@ describe('a hostile sandbox is found out when it', () => {
       'answers what it was not asked',
       () => send(toHost.end, Buffer.from('guessed!')),
       /not under way/,
+    ],
+    [
+      'tells more progress than a little',
+      (id: Buffer) => send(toHost.progress, id, Buffer.alloc(4), Buffer.alloc(4097)),
+      /too long a progress/,
     ],
     ['sends an unknown frame', (id: Buffer) => send(0x7f, id), /unknown frame type/],
     ['sends a chunk before the head', (id: Buffer) => send(toHost.chunk, id), /before the head/],

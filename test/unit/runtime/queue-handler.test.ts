@@ -55,6 +55,25 @@ describe('a queue handler', () => {
     expect(JSON.parse(body.toString())).toEqual([childrenValues, {}]);
   });
 
+  test('tells how far it is with each message, before its answer', async () => {
+    bootstrap = new StartedBootstrap();
+    await bootstrap.load(`export default { queue: ({ messages: [{ progress }] }) => {
+      progress(40);
+      progress({ step: 'b' });
+      try { progress('x'.repeat(5000)); } catch (error) { return error.name; }
+    } }`);
+    const queue = { name: 'uploads', isBatch: false, messages: [message('a')] };
+    const id = bootstrap.send({ trigger: 'event', method: 'POST', body: '{}', queue });
+    const told: string[] = [];
+    for (let frames = 0; frames < 2; frames += 1) {
+      const { payload } = await bootstrap.next(({ name }) => name === 'progress');
+      expect(payload.readUInt32BE(8)).toBe(0);
+      told.push(payload.toString('utf8', 12));
+    }
+    expect(told).toEqual(['40', '{"step":"b"}']);
+    expect((await bootstrap.answer(id)).body.toString()).toBe('"RangeError"');
+  });
+
   test('stands beside a fetch handler, which gets everything else', async () => {
     bootstrap = new StartedBootstrap();
     await bootstrap.load(
