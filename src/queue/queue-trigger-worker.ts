@@ -35,7 +35,7 @@ export interface QueueTriggerWorkerOptions {
 }
 
 interface TakenJob extends QueueJob {
-  setProgress(value: unknown): Promise<void>;
+  readonly setProgress: (value: unknown) => Promise<void>;
 }
 
 /** What ended an invocation without a word on its jobs: they are not to blame. */
@@ -112,7 +112,7 @@ export class QueueTriggerWorker {
   async #invoke(jobs: readonly TakenJob[]): Promise<readonly (JobResult | typeof noRoom)[]> {
     const { functionName, trigger, runner, tracing } = this.#options;
     const messages = jobs.map(
-      ({ data: _, cause: _cause, setProgress: _progress, ...message }) => message,
+      ({ data: _data, cause: _cause, setProgress: _progress, ...message }) => message,
     );
     const trace = tracing.beginAttempt(jobs.flatMap(({ cause }) => cause ?? []));
     const progress = new ProgressReports({
