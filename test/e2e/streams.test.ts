@@ -189,6 +189,30 @@ async function peakBytes(pid: number): Promise<number> {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
 }
 
+describe('a server on $PORT', () => {
+  test('answers HEAD as it would GET, without the body', async () => {
+    const [got, head] = await Promise.all(
+      ['GET', 'HEAD'].map((method) => host.fetch('/fn/image/text', { method })),
+    );
+    const said = ({ status, headers }: Response) =>
+      [status, headers.get('content-length'), headers.get('etag')] as const;
+    expect(said(head!)).toEqual([200, '12', '"1"']);
+    expect(said(head!)).toEqual(said(got!));
+    expect(await head!.text()).toBe('');
+    expect(await got!.text()).toBe('twelve bytes');
+  });
+
+  test('answers OPTIONS itself', async () => {
+    const origin = 'https://shop.example';
+    const headers = { origin, 'access-control-request-method': 'GET' };
+    for (const asked of [{}, headers]) {
+      const answer = await host.fetch('/fn/image/text', { method: 'OPTIONS', headers: asked });
+      expect(answer.status).toBe(204);
+      expect(answer.headers.get('allow')).toBe('GET, HEAD, OPTIONS');
+    }
+  });
+});
+
 describe('a connection that changes its protocol', () => {
   const address = () => `${host.url.replace('http', 'ws')}/fn/image/socket`;
   const first = (socket: WebSocket, event: 'open' | 'message' | 'close') =>

@@ -43,6 +43,13 @@ function upgrade({ headers }, socket) {
 /** @type {(...exchange: Parameters<import('node:http').RequestListener>) => Promise<void>} */
 async function serve(request, response) {
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
+  if (request.method === 'OPTIONS') {
+    return void response.writeHead(204, { allow: 'GET, HEAD, OPTIONS' }).end();
+  }
+  if (pathname === '/text') {
+    const headers = { 'content-length': '12', etag: '"1"' };
+    return void response.writeHead(200, headers).end('twelve bytes');
+  }
   if (pathname === '/echo') return void request.pipe(response);
   if (pathname === '/refuse') return void response.writeHead(403).end('no, thanks');
   if (pathname === '/give') {
