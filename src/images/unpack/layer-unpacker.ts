@@ -79,7 +79,7 @@ export async function unpackLayer(
   const unpacking = folder.unpack(contents);
   try {
     await Promise.all([pipeline(stages), unpacking]);
-    if (bytes < contents.atByte) throw new Error('the last file is cut');
+    if (bytes % blockBytes !== 0 && bytes !== contents.atByte) throw new Error('it is cut short');
   } catch (cause) {
     await unpacking.catch(() => {}); // nothing may be written any more once this has failed
     if (cause instanceof HostError) throw cause;
