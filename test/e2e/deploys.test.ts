@@ -1,14 +1,22 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { deployInline, inlineFolder, postInline } from '../support/inline-function.ts';
+import {
+  deployInline,
+  inlineFolder,
+  postInline,
+  tryToDeployInline,
+} from '../support/inline-function.ts';
 import { startHost, type RunningHost } from '../support/running-host.ts';
 
 let host: RunningHost;
 beforeAll(async () => {
-  host = await startHost();
+  host = await startHost({ environment: { HEARTH_FUNCTION_HOSTS: '*.fn.example.com' } });
 });
 afterAll(() => host?.[Symbol.asyncDispose]());
 
@@ -29,6 +37,24 @@ function callers(name: string): AsyncDisposable {
     },
   };
 }
+
+describe('a host of its own', () => {
+  const hosts = ['shop.fn.example.com'];
+  const withHosts = { triggers: { http: { auth: 'none', hosts } } };
+  const echo = 'export default { fetch: ({ url }) => new Response(url) };';
+
+  test('reaches the function by any path, and is no other function', async () => {
+    await deployInline(host, 'shop', echo, withHosts);
+    const { hostname, port } = new URL(host.url);
+    const headers = { host: hosts[0] };
+    const sent = request({ hostname, port, path: '/v1/functions?a=1', headers, agent: false });
+    const [answer] = (await once(sent.end(), 'response')) as [IncomingMessage];
+    expect(await text(answer)).toBe('http://shop.fn.example.com/v1/functions?a=1');
+    const { exitCode, stderr } = await tryToDeployInline(host, 'rival', echo, withHosts);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain('"shop.fn.example.com" is the function "shop"');
+  });
+});
 
 describe('a canary', () => {
   const deployCanary = async (name: string, source: string) => {
