@@ -1,5 +1,6 @@
 import type { DeployedVersion } from '../domain/deployer.ts';
 import { liveVersion, type FunctionRecord, type FunctionVersion } from '../domain/function.ts';
+import { logLevel } from '../domain/log-level.ts';
 import type { LogEntry } from '../domain/log.ts';
 
 /** How functions look in the management API. `baseUrl` is where the caller reached the gateway. */
@@ -56,6 +57,7 @@ export function versionsView(record: FunctionRecord) {
 export const logLine = ({ timeMs, stream, text, invocationId }: LogEntry) => ({
   timeMs,
   stream,
+  level: logLevel(text),
   text,
   invocationId,
 });

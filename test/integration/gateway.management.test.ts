@@ -143,9 +143,16 @@ describe('management', () => {
     running.logEntries = [
       { ...line, functionName: 'hello' },
       { ...line, functionName: 'hello', invocationId: 'an-id' },
+      { ...line, functionName: 'hello', text: '{"level":"error"}' },
     ];
     const answer = await get('/v1/functions/hello/logs?invocation=an-id&since=3&limit=2');
-    expect(json(answer)).toEqual({ entries: [line, { ...line, invocationId: 'an-id' }] });
+    expect(json(answer)).toEqual({
+      entries: [
+        line,
+        { ...line, invocationId: 'an-id' },
+        { ...line, text: '{"level":"error"}', level: 'error' },
+      ],
+    });
     await get('/v1/functions/hello/logs');
     expect(running.logQueries).toEqual([
       { functionName: 'hello', invocationId: 'an-id', sinceMs: 3, limit: 2 },

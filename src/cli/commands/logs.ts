@@ -12,6 +12,8 @@ interface LogsOptions extends JsonOption {
 interface LogLine {
   readonly timeMs: number;
   readonly stream: 'stdout' | 'stderr';
+  /** Of a line that is JSON. */
+  readonly level?: string;
   readonly text: string;
   readonly invocationId?: string;
 }
@@ -42,8 +44,9 @@ export function logsCommand({ client, output }: CommandContext): Command {
     });
 }
 
-function printed({ timeMs, text, invocationId = '' }: LogLine): string {
-  return `${new Date(timeMs).toISOString()}  ${invocationId.slice(0, 8).padEnd(8)}  ${text}`;
+function printed({ timeMs, level, text, invocationId = '' }: LogLine): string {
+  const words = level === undefined ? text : `${level.padEnd(5)}  ${text}`;
+  return `${new Date(timeMs).toISOString()}  ${invocationId.slice(0, 8).padEnd(8)}  ${words}`;
 }
 
 function duration(text: string): number {
