@@ -3,8 +3,30 @@ import type { Fact, StreamedFact } from '../domain/facts.ts';
 /** One entry of the stream holds the facts of a moment, so that a busy worker adds few. */
 export type EntryFields = readonly string[];
 
-export function encodeEntry(source: string, facts: readonly Fact[]): EntryFields {
-  return ['source', source, 'facts', JSON.stringify(facts)];
+/** Of one entry, unless a single fact has more. */
+const entryLimitBytes = 16 * 1024;
+
+/** As many entries as the limit asks for, so that a stream of so many entries has a limit in bytes. */
+export function encodeEntries(
+  source: string,
+  facts: readonly Fact[],
+): readonly { readonly fields: EntryFields; readonly facts: number }[] {
+  const pieces: string[][] = [];
+  let left = 0;
+  for (const fact of facts) {
+    const json = JSON.stringify(fact);
+    const bytes = Buffer.byteLength(json) + 1;
+    if (bytes > left) {
+      pieces.push([]);
+      left = entryLimitBytes;
+    }
+    pieces.at(-1)!.push(json);
+    left -= bytes;
+  }
+  return pieces.map((piece) => ({
+    fields: ['source', source, 'facts', `[${piece.join(',')}]`],
+    facts: piece.length,
+  }));
 }
 
 /** An entry as Redis gives it. What another version of Hearth wrote and we cannot read is skipped. */
