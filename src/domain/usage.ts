@@ -10,11 +10,14 @@ export interface UsageRow {
   readonly gbSeconds: number;
   /** Of processors, by all that ran in its sandboxes, between invocations too. */
   readonly cpuSeconds: number;
+  /** Sent over the network, with the headers of packets; calls of other functions are not in it. */
+  readonly egressBytes: number;
 }
 
 /** What sandboxes of one function have used. */
 export interface ResourceUse {
   readonly cpuMs: number;
+  readonly egressBytes: number;
 }
 
 /** Where whoever has counters of sandboxes tells of them. */

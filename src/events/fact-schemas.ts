@@ -113,7 +113,7 @@ export const factSchemas = {
     trace: Type.Optional(trace),
   }),
   'policy.denied': data({ functionName, target: text, protocol: text, port: count }),
-  'usage.measured': data({ functionName, cpuMs: ms }),
+  'usage.measured': data({ functionName, cpuMs: ms, egressBytes: count }),
   'image.pulled': data({
     reference: text,
     digest,

@@ -53,8 +53,9 @@ function span({ from, to }: Static<typeof querySchema>): { from: string; to: str
 
 function csv(rows: readonly UsageRow[]): string {
   const lines = rows.map(({ day: of, functionName, ...used }) => {
-    const { invocations, failures, gbSeconds, cpuSeconds } = used;
-    return [of, functionName, invocations, failures, gbSeconds, cpuSeconds].join(',');
+    const { invocations, failures, gbSeconds, cpuSeconds, egressBytes } = used;
+    return [of, functionName, invocations, failures, gbSeconds, cpuSeconds, egressBytes].join(',');
   });
-  return ['day,function,invocations,failures,gb_seconds,cpu_seconds', ...lines, ''].join('\r\n');
+  const head = 'day,function,invocations,failures,gb_seconds,cpu_seconds,egress_bytes';
+  return [head, ...lines, ''].join('\r\n');
 }

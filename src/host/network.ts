@@ -6,6 +6,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { NamespaceSockets, NetworkProvider } from '../domain/network.ts';
 import type { NetworkDirectory } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
+import type { UseTally } from '../domain/usage.ts';
 import { NetworkNamespaces } from '../linux/index.ts';
 import { createNodeNetworks } from '../network/index.ts';
 
@@ -27,6 +28,7 @@ export function workerNetwork(options: {
   readonly gatewayPath: string;
   readonly directory: NetworkDirectory;
   readonly facts: FactPublisher;
+  readonly usage: UseTally;
   readonly logger: Logger;
 }): WorkerNetwork {
   const { workspace, ...rest } = options;

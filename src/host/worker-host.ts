@@ -106,6 +106,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const workspace = new Workspace(workspaceDir);
   const functions = new RedisRecordStore<FunctionRecord>({ ...durable, kind: 'functions' });
   const networkRecords = new RedisRecordStore<NetworkRecord>({ ...durable, kind: 'networks' });
+  const resources = new ResourceMeter(facts);
   const network = workerNetwork({
     nodeId: node.id,
     settings: config.network,
@@ -113,6 +114,7 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     gatewayPath: paths.functionCalls,
     directory: networkDirectory(networkRecords, functions),
     facts,
+    usage: resources,
     logger,
   });
   const logs = new FileLogStore({ dir: paths.logs });
@@ -141,7 +143,6 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     socketPath: paths.volumeSocket,
     uid: profile.uid,
   });
-  const resources = new ResourceMeter(facts);
   const maker = new ContainerMaker({
     engine,
     profile,

@@ -5,6 +5,7 @@ export { hideUnifiedHierarchy } from './hybrid.ts';
 export { mountIdmapped } from './idmapped-mounts.ts';
 export { attachLoop, detachLoop, detachLoopsUnder, loopDevices } from './loop-devices.ts';
 export { bindMount, mount, mountOverlayReadOnly, mountShared, unmount } from './mounts.ts';
+export { receivedBytes } from './link-counters.ts';
 export { NetworkNamespaces } from './network-namespaces.ts';
 export { CgroupWatch } from './process-watch.ts';
 export { ScratchVolume } from './scratch-volume.ts';

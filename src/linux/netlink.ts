@@ -118,6 +118,19 @@ export class NetlinkSocket implements Disposable {
     if (refusal !== undefined) throw refused(what, refusal);
   }
 
+  /** The one thing that is asked for. @throws LinuxError. */
+  get(message: NetlinkMessage, what: string): Buffer {
+    const asked = this.#sequence + 1;
+    this.#send([message]);
+    for (;;) {
+      for (const { type, sequence, body } of this.#receive(what)) {
+        if (sequence < asked) continue;
+        if (type === errorType) throw refused(what, -body.readInt32LE(0));
+        return Buffer.from(body);
+      }
+    }
+  }
+
   /** Everything that the kernel lists. */
   dump(message: NetlinkMessage, what: string): Buffer[] {
     const first = this.#sequence + 1;

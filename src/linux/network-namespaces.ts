@@ -76,6 +76,12 @@ export class NetworkNamespaces implements Service, NamespaceSockets {
     return new NetlinkSocket(await this.#ask({ task: 'netlink', namespace, protocol }));
   }
 
+  /** For links and their counters; whoever gets it disposes of it. */
+  async linksSocket(namespace: Place): Promise<NetlinkSocket> {
+    const { route: protocol } = netlinkProtocols;
+    return new NetlinkSocket(await this.#ask({ task: 'netlink', namespace, protocol }));
+  }
+
   /** For listing and ending connections; whoever gets it disposes of it. */
   async connectionsSocket(namespace: Place): Promise<NetlinkSocket> {
     const { sockDiag: protocol } = netlinkProtocols;

@@ -3,6 +3,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { NetworkSpec } from '../domain/network.ts';
 import type { NetworkDirectory } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
+import type { UseTally } from '../domain/usage.ts';
 import { ipBytes } from '../lib/ip-range.ts';
 import { SingleFlight } from '../lib/single-flight.ts';
 import type { NetworkNamespaces } from '../linux/index.ts';
@@ -20,6 +21,7 @@ import {
   type NodeNames,
   type NodeNetwork,
 } from './node-network.ts';
+import { LinkMeter } from './link-meter.ts';
 import { Router } from './router.ts';
 
 export interface EgressOptions {
@@ -30,6 +32,7 @@ export interface EgressOptions {
   readonly addressesDir: string;
   readonly denials: DenialLog;
   readonly directory: NetworkDirectory;
+  readonly usage: UseTally;
   readonly logger: Logger;
 }
 
@@ -41,6 +44,8 @@ export interface EgressLink extends AsyncDisposable {
   withdraw(): void;
   open(): void;
   close(): void;
+  /** Tells what has been sent over it by now. Never throws. */
+  count(): void;
 }
 
 /** Marks of connections begin anywhere, so that those of an earlier worker mean nothing. */
@@ -58,6 +63,7 @@ export class Egress implements Service {
   readonly #preparing = new SingleFlight<'network', NodeNetwork>();
   readonly #functions = new Map<string, string>();
   readonly #links = new Set<EgressLink>();
+  readonly #meter: LinkMeter;
   #network: NodeNetwork | undefined;
   #nextLink = 0;
   #nextMark = randomInt(marks.least, marks.most);
@@ -66,6 +72,7 @@ export class Egress implements Service {
     this.#options = options;
     this.#router = new Router(options.settings.namespace);
     this.#names = namesOf(options.nodeId);
+    this.#meter = new LinkMeter(options.usage, options.logger);
     options.denials.collectFrom(() => this.#noteDenials());
     options.directory.onChange(() => this.#links.forEach((link) => link.withdraw()));
   }
@@ -86,6 +93,7 @@ export class Egress implements Service {
     this.#network = undefined;
     await Promise.all([...this.#links].map((link) => link[Symbol.asyncDispose]()));
     await network?.table[Symbol.asyncDispose]();
+    this.#meter[Symbol.dispose]();
   }
 
   /**
@@ -149,10 +157,13 @@ export class Egress implements Service {
         onRefused,
       }),
     ];
-    return this.#keep(connection, zones, stack.move());
+    this.#meter.follow(link, functionName);
+    stack.defer(() => this.#meter.forget(link));
+    return this.#keep(link, connection, zones, stack.move());
   }
 
   #keep(
+    name: string,
     connection: Connection,
     zones: readonly Zone[],
     resources: AsyncDisposableStack,
@@ -162,6 +173,7 @@ export class Egress implements Service {
       open: () => connection.open(),
       close: () => connection.close(),
       withdraw: () => connection.withdraw(),
+      count: () => this.#meter.count(name),
       [Symbol.asyncDispose]: async () => {
         this.#links.delete(link);
         await resources.disposeAsync();
@@ -194,6 +206,7 @@ export class Egress implements Service {
         addressesDir,
         namespaces,
       });
+      this.#meter.use(await namespaces.linksSocket(this.#router.namespace));
       await this.#network?.table[Symbol.asyncDispose]();
       this.#network = network;
       return network;

@@ -3,6 +3,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { NetworkProvider } from '../domain/network.ts';
 import type { NetworkDirectory } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
+import type { UseTally } from '../domain/usage.ts';
 import type { NetworkNamespaces } from '../linux/index.ts';
 import { DenialLog } from './denial-log.ts';
 import { Egress } from './egress.ts';
@@ -27,6 +28,8 @@ export interface NodeNetworksOptions {
   readonly gatewayPath: string;
   readonly directory: NetworkDirectory;
   readonly facts: FactPublisher;
+  /** Is told what functions send. */
+  readonly usage: UseTally;
   readonly logger: Logger;
 }
 

@@ -79,6 +79,7 @@ class SandboxNetwork implements NetworkLease {
   /** The namespace goes first, and its interface with it: then its addresses can be another's. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
+    this.#link?.count();
     await this.#namespace[Symbol.asyncDispose]();
     await this.#names?.[Symbol.asyncDispose]();
     await this.#door?.[Symbol.asyncDispose]();

@@ -44,6 +44,7 @@ async function alone({ namespaces, router, dir }: FakeInternet): Promise<readonl
   const [pinsDir, addressesDir] = [join(dir, 'pins'), join(dir, 'addresses')];
   for (const path of [pinsDir, addressesDir]) await mkdir(path);
   const { provider: networks, services } = createNodeNetworks({
+    usage: { add: () => {}, collectFrom: () => {} },
     nodeId: 'be'.repeat(16),
     namespaces,
     pinsDir,

@@ -46,7 +46,7 @@ interface OwnSpan {
 
 /** What the function's own SDK has recorded. */
 async function ownSpans(trigger: string): Promise<readonly OwnSpan[]> {
-  const { stdout } = await host.hearth('logs', 'traced', '--limit', '1000');
+  const { stdout } = await host.hearth('logs', 'traced', '--since', '10m', '--limit', '1000');
   const lines = stdout.split('\n').flatMap((line) => /\{.*\}/.exec(line) ?? []);
   return lines
     .map((line) => JSON.parse(line) as OwnSpan)
@@ -224,7 +224,7 @@ describe('the host tells', () => {
   test('what functions used', async () => {
     await vi.waitFor(async () => {
       const { stdout } = await host.hearth('usage', '--csv');
-      expect(stdout).toMatch(/^\d{4}-\d{2}-\d{2},traced,\d+,1,\d+\.\d+,\d+\.\d+\r$/m);
+      expect(stdout).toMatch(/^\d{4}-\d{2}-\d{2},traced,\d+,1,\d+\.\d+,\d+\.\d+,\d+\r$/m);
     }, soon);
   });
 

@@ -42,6 +42,7 @@ beforeAll(async () => {
   const namespaces = new NetworkNamespaces();
   const empty = join(dir, 'empty');
   const { provider, services } = createNodeNetworks({
+    usage: { add: () => {}, collectFrom: () => {} },
     nodeId: 'ca'.repeat(16),
     namespaces,
     pinsDir: dir,

@@ -61,6 +61,8 @@ interface Node extends AsyncDisposable {
   readonly nodeId: string;
   readonly table: string;
   readonly denied: object[];
+  /** Bytes that sandboxes sent, when it was told last. */
+  readonly sent: { bytes: number };
   /** A sandbox of a function with these entries, open unless told otherwise. */
   sandbox(
     entries: readonly string[],
@@ -85,6 +87,7 @@ async function startNode(
     ['pins', 'addresses'].map((name) => mkdtemp(join(dir, name))),
   );
   const denied: object[] = [];
+  const sent = { bytes: 0 };
   const { provider: networks, services } = createNodeNetworks({
     nodeId,
     namespaces,
@@ -93,6 +96,10 @@ async function startNode(
     readyNamespaces: 2,
     gatewayPath: join(dir, 'no-gateway.sock'),
     directory,
+    usage: {
+      collectFrom: () => {},
+      add: (_, { egressBytes = 0 }) => void (sent.bytes += egressBytes),
+    },
     facts: { publish: (_, data) => void denied.push(data) },
     logger: silentLogger,
     settings: {
@@ -112,6 +119,7 @@ async function startNode(
     nodeId,
     table: `hearth_${nodeId.slice(0, 16)}`,
     denied,
+    sent,
     sandbox: async (entries, { open = true, networks: on = [], ...rest } = {}) => {
       const network = await networks.lease();
       await network.connect({ egress: rulesOf(entries), networks: on, ...rest }, 'tested');
@@ -145,6 +153,16 @@ describe('a sandbox with egress', () => {
     expect(await sandbox.ask('datagram', publicAddress[4], '123')).toBe('pong');
     expect(await sandbox.ask('dial', publicAddress[4], '80')).toBe('ECONNREFUSED');
     expect(await sandbox.ask('dial', publicAddress[6], '80')).toBe('ECONNREFUSED');
+  });
+
+  test('has what it sent counted before it is gone', async () => {
+    const before = node.sent.bytes;
+    {
+      await using sandbox = await node.sandbox(['203.0.113.0/24:443']);
+      expect(await sandbox.ask('dial', publicAddress[4], '443')).toBe('hello 192.0.2.1');
+    }
+    const aConnection = 3 * (14 + 20 + 20); // SYN, ACK, FIN: Ethernet, IP, TCP
+    expect(node.sent.bytes - before).toBeGreaterThanOrEqual(aConnection);
   });
 
   test('reaches names that its function lists, and learns of no other', async () => {

@@ -31,14 +31,21 @@ test('what two nodes used is in the ledger when they have stopped', async () => 
         timings: { run: 1_000 },
       });
     }
-    bus.publish('usage.measured', { functionName: 'both', cpuMs: 250 });
+    bus.publish('usage.measured', { functionName: 'both', cpuMs: 250, egressBytes: 40 });
     await meter.stop();
   }
   const ledger = new RedisUsageLedger(options);
   await ledger.start(AbortSignal.timeout(30_000));
-  const row = { day: '2026-01-31', failures: 0, cpuSeconds: 0 };
+  const row = { day: '2026-01-31', failures: 0, cpuSeconds: 0, egressBytes: 0 };
   expect(await ledger.between('2026-01-30', '2026-02-01')).toEqual([
-    { ...row, functionName: 'both', invocations: 2, gbSeconds: 1, cpuSeconds: 0.5 },
+    {
+      ...row,
+      functionName: 'both',
+      invocations: 2,
+      gbSeconds: 1,
+      cpuSeconds: 0.5,
+      egressBytes: 80,
+    },
     { ...row, functionName: 'hello', invocations: 1, gbSeconds: 0.5 },
     { ...row, functionName: 'world', invocations: 1, gbSeconds: 0.5 },
   ]);
@@ -53,7 +60,13 @@ test('GET /v1/usage gives it as JSON or CSV, and says which days it takes', asyn
   running.usageBetween = (...days) => {
     asked.push(days);
     const day = '2026-01-31';
-    const used = { invocations: 2, failures: 1, gbSeconds: 0.25, cpuSeconds: 0.125 };
+    const used = {
+      invocations: 2,
+      failures: 1,
+      gbSeconds: 0.25,
+      cpuSeconds: 0.125,
+      egressBytes: 9,
+    };
     return [{ day, functionName, ...used }];
   };
   const get = (query: string) => running.send('GET', `/v1/usage?${query}`, { headers: withKey });
@@ -61,7 +74,7 @@ test('GET /v1/usage gives it as JSON or CSV, and says which days it takes', asyn
   expect(JSON.parse(text)).toMatchObject({ usage: [{ functionName, gbSeconds: 0.25 }] });
   const table = await get('to=2026-01-31&format=csv');
   expect(table.text).toBe(
-    'day,function,invocations,failures,gb_seconds,cpu_seconds\r\n2026-01-31,hello,2,1,0.25,0.125\r\n',
+    'day,function,invocations,failures,gb_seconds,cpu_seconds,egress_bytes\r\n2026-01-31,hello,2,1,0.25,0.125,9\r\n',
   );
   expect(asked).toEqual([
     ['2026-01-01', '2026-01-31'],

@@ -22,6 +22,7 @@ export function routedNetworks({ router, ...rest }: RoutedNetworkOptions) {
   const range = parseIpRange('198.18.0.0/24');
   if (!range) throw new TypeError('not a range');
   return createNodeNetworks({
+    usage: { add: () => {}, collectFrom: () => {} },
     ...rest,
     settings: { namespace: router, ranges: [range], excepted: [], denied: [], nameServers: [] },
     readyNamespaces: 0,

@@ -16,6 +16,7 @@ interface Usage {
     readonly failures: number;
     readonly gbSeconds: number;
     readonly cpuSeconds: number;
+    readonly egressBytes: number;
   }[];
 }
 
@@ -41,8 +42,17 @@ export function usageCommand({ client, output }: CommandContext): Command {
         String(used.failures),
         used.gbSeconds.toFixed(3),
         used.cpuSeconds.toFixed(3),
+        String(used.egressBytes),
       ]);
-      const head = ['day', 'function', 'invocations', 'failures', 'gb-seconds', 'cpu-seconds'];
+      const head = [
+        'day',
+        'function',
+        'invocations',
+        'failures',
+        'gb-seconds',
+        'cpu-seconds',
+        'sent bytes',
+      ];
       output.out(table(head, rows));
     });
 }

@@ -37,6 +37,12 @@ export function hostCounters(registry: Registry, functions: CappedLabels): FactC
     labelNames: ['function'] as const,
     registers,
   });
+  const sent = new Counter({
+    name: 'hearth_function_egress_bytes_total',
+    help: 'Bytes that functions sent over the network, told every ten seconds.',
+    labelNames: ['function'] as const,
+    registers,
+  });
   const deployments = new Counter({
     name: 'hearth_deployments_total',
     help: 'Versions that were deployed.',
@@ -56,8 +62,11 @@ export function hostCounters(registry: Registry, functions: CappedLabels): FactC
       for (const [step, ms] of Object.entries(parts)) steps.observe({ step }, seconds(ms));
     },
     'sandbox.destroyed': ({ reason }) => destroyed.inc({ reason }),
-    'usage.measured': ({ functionName, cpuMs }) =>
-      cpu.inc({ function: functions.of(functionName) }, seconds(cpuMs)),
+    'usage.measured': ({ functionName, cpuMs, egressBytes }) => {
+      const label = { function: functions.of(functionName) };
+      cpu.inc(label, seconds(cpuMs));
+      sent.inc(label, egressBytes);
+    },
     'function.deployed': () => deployments.inc(),
     'facts.lost': ({ count }, source) => lost.inc({ source }, count),
   };

@@ -53,6 +53,7 @@ export class RedisUsageLedger implements UsageLedger, Service {
       failures: sum(functionName, 'failures'),
       gbSeconds: sum(functionName, 'gbSeconds'),
       cpuSeconds: sum(functionName, 'cpuSeconds'),
+      egressBytes: sum(functionName, 'egressBytes'),
     }));
   }
 }

@@ -34,9 +34,12 @@ export class ResourceMeter implements UseTally, Service {
     this.tell();
   }
 
-  add(functionName: string, { cpuMs = 0 }: Partial<ResourceUse>): void {
-    const before = this.#used.get(functionName);
-    this.#used.set(functionName, { cpuMs: (before?.cpuMs ?? 0) + cpuMs });
+  add(functionName: string, { cpuMs = 0, egressBytes = 0 }: Partial<ResourceUse>): void {
+    const before = this.#used.get(functionName) ?? { cpuMs: 0, egressBytes: 0 };
+    this.#used.set(functionName, {
+      cpuMs: before.cpuMs + cpuMs,
+      egressBytes: before.egressBytes + egressBytes,
+    });
   }
 
   tell(): void {

@@ -7,6 +7,7 @@ export interface UsageAmounts {
   failures: number;
   gbSeconds: number;
   cpuSeconds: number;
+  egressBytes: number;
 }
 
 const nothing: Readonly<UsageAmounts> = {
@@ -14,6 +15,7 @@ const nothing: Readonly<UsageAmounts> = {
   failures: 0,
   gbSeconds: 0,
   cpuSeconds: 0,
+  egressBytes: 0,
 };
 
 /** Sums up what invocations and sandboxes used, until it is taken to the ledger. */
@@ -32,8 +34,8 @@ export class UsageTally {
     });
   }
 
-  measured({ functionName, cpuMs }: Facts['usage.measured'], timeMs: number): void {
-    const amounts = { ...nothing, cpuSeconds: cpuMs / 1000 };
+  measured({ functionName, cpuMs, egressBytes }: Facts['usage.measured'], timeMs: number): void {
+    const amounts = { ...nothing, cpuSeconds: cpuMs / 1000, egressBytes };
     this.#add(usageDay(timeMs), functionName, amounts);
   }
 
@@ -58,6 +60,7 @@ export class UsageTally {
     sum.failures += amounts.failures;
     sum.gbSeconds += amounts.gbSeconds;
     sum.cpuSeconds += amounts.cpuSeconds;
+    sum.egressBytes += amounts.egressBytes;
     this.#days.set(day, functions.set(name, sum));
   }
 }

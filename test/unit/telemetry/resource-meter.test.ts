@@ -15,13 +15,14 @@ test('what sandboxes used is told once, summed up by function, the rest at the s
   });
   await meter.start();
   meter.add('hello', { cpuMs: 1 });
-  meter.add('world', { cpuMs: 2 });
+  meter.add('world', { cpuMs: 2, egressBytes: 100 });
+  meter.add('world', { egressBytes: 50 });
   meter.tell();
   meter.add('world', { cpuMs: 4 });
   await meter.stop();
   expect(told).toEqual([
-    { functionName: 'hello', cpuMs: 4 },
-    { functionName: 'world', cpuMs: 2 },
-    { functionName: 'world', cpuMs: 4 },
+    { functionName: 'hello', cpuMs: 4, egressBytes: 0 },
+    { functionName: 'world', cpuMs: 2, egressBytes: 150 },
+    { functionName: 'world', cpuMs: 4, egressBytes: 0 },
   ]);
 });

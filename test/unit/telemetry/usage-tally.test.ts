@@ -19,8 +19,8 @@ test('sums up by day and function: what loads and runs, not what waits', () => {
   const tally = new UsageTally();
   tally.add(completed(), endedMs, oneGb);
   tally.add(completed({ outcome: 'timeout' }), endedMs, oneGb);
-  tally.measured({ functionName: 'hello', cpuMs: 500 }, endedMs);
-  tally.measured({ functionName: 'hello', cpuMs: 250 }, endedMs);
+  tally.measured({ functionName: 'hello', cpuMs: 500, egressBytes: 70 }, endedMs);
+  tally.measured({ functionName: 'hello', cpuMs: 250, egressBytes: 0 }, endedMs);
   tally.add(completed({ functionName: 'other', timings: {} }), endedMs + 1_000, 0);
   const days = tally.take();
   expect(days.get('2026-01-31')?.get('hello')).toEqual({
@@ -28,6 +28,7 @@ test('sums up by day and function: what loads and runs, not what waits', () => {
     failures: 1,
     gbSeconds: 4,
     cpuSeconds: 0.75,
+    egressBytes: 70,
   });
   expect(days.get('2026-02-01')?.get('other')).toMatchObject({ invocations: 1, gbSeconds: 0 });
 });

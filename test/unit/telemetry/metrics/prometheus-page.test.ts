@@ -74,12 +74,15 @@ describe('the metrics page', () => {
     );
     metrics.count(streamed('sandbox.destroyed', { ...sandbox, reason: 'idle', invocations: 1 }));
     metrics.count(streamed('facts.lost', { count: 7 }));
-    metrics.count(streamed('usage.measured', { functionName: 'hello', cpuMs: 1_500 }));
+    metrics.count(
+      streamed('usage.measured', { functionName: 'hello', cpuMs: 1_500, egressBytes: 9 }),
+    );
     const page = await metrics.render();
     expect(page).toContain('hearth_sandboxes_created_total{function="hello",start="stem"} 1');
     expect(page).toContain('hearth_sandbox_creation_step_seconds_sum{step="boot"} 0.03');
     expect(page).toContain('hearth_sandboxes_destroyed_total{reason="idle"} 1');
     expect(page).toContain('hearth_function_cpu_seconds_total{function="hello"} 1.5');
+    expect(page).toContain('hearth_function_egress_bytes_total{function="hello"} 9');
     expect(page).toContain('hearth_facts_lost_total{source="worker/one"} 7');
   });
 
