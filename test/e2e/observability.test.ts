@@ -203,7 +203,7 @@ describe('the host tells', () => {
     await vi.waitFor(async () => {
       const page = await (await host.fetchWithKey('/metrics')).text();
       const failed = 'function="traced",outcome="function_error",start="warm"';
-      expect(page.replace('thawed', 'warm')).toContain(`hearth_invocations_total{${failed}} 1`);
+      expect(page.replaceAll('thawed', 'warm')).toContain(`hearth_invocations_total{${failed}} 1`);
       expect(page).toMatch(/hearth_sandboxes_created_total\{function="traced",start="\w+"\} 1/);
       expect(page).toContain('hearth_http_answers_total{code="502"} 1');
       expect(page).toMatch(/hearth_sandbox_creation_step_seconds_count\{step="\w+"\} [1-9]/);
