@@ -10,13 +10,26 @@ export interface StartedProcess extends AsyncDisposable {
   /** What it said after `ready`: a gateway its address. */
   readonly announcement: string;
   readonly pid: number;
+  /** As a power cut would end it. */
+  kill(): Promise<void>;
+}
+
+/** The program and its arguments, to be run in the network namespace where one is given; its pid is the program's. */
+export function commandIn(
+  namespace: string | undefined,
+  command: readonly [string, ...string[]],
+): readonly [string, ...string[]] {
+  return namespace === undefined ? command : ['nsenter', `--net=${namespace}`, '--', ...command];
 }
 
 export async function startProcess(
   role: 'gateway' | 'worker',
   environment: Readonly<Record<string, string>>,
+  /** A network namespace for it. */
+  namespace?: string,
 ): Promise<StartedProcess> {
-  const child = spawn(process.execPath, ['src/main.ts', role], {
+  const [program, ...args] = commandIn(namespace, [process.execPath, 'src/main.ts', role]);
+  const child = spawn(program, args, {
     cwd: root,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -25,6 +38,10 @@ export async function startProcess(
   const exited = once(child, 'exit');
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    await exited;
+  };
+  const kill = async () => {
+    child.kill('SIGKILL');
     await exited;
   };
   const ready = new Promise<string>((resolve, reject) => {
@@ -43,7 +60,7 @@ export async function startProcess(
     );
   });
   try {
-    return { announcement: await ready, pid: child.pid ?? 0, [Symbol.asyncDispose]: stop };
+    return { announcement: await ready, kill, pid: child.pid ?? 0, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { commandIn } from './host-process.ts';
 
 export interface RunningRedis {
   readonly socketPath: string;
@@ -27,6 +28,8 @@ export async function startRedis(
     readonly durable?: boolean;
     /** More of its settings, as for its command line. */
     readonly settings?: readonly string[];
+    /** A network namespace for it. */
+    readonly namespace?: string;
   } = {},
 ): Promise<RunningRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'hearth-redis-'));
@@ -43,7 +46,8 @@ export async function startRedis(
     }
   };
   const restart = async () => {
-    const started = spawn('redis-server', settings, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [program, ...args] = commandIn(options.namespace, ['redis-server', ...settings]);
+    const started = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     server = started;
     await ready(started.stdout);
   };
