@@ -129,7 +129,7 @@ describe('a function that calls another', () => {
     await new Promise(setImmediate);
     socket.write('3\r\ntwo\r\n0\r\n\r\n');
     await vi.waitUntil(() => received.includes('first '), { timeout: 10_000, interval: 5 });
-    expect(running.worker.last.body.toString()).toBe('onetwo');
+    expect(await text(running.worker.last.stream!)).toBe('onetwo');
     running.worker.last.chunk('second');
     running.worker.last.end();
     await vi.waitUntil(() => received.includes('second'), { timeout: 10_000, interval: 5 });
