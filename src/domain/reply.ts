@@ -47,10 +47,10 @@ export interface ReplyReceiver {
     listener: ReplyListener,
   ): PendingReply;
   /**
-   * The node is lost, and what could be taken back from its lane has been: all else that is expected
-   * of it ends `unavailable`. Nothing is done where it is connected: it can answer still.
+   * The node is lost: what of these is expected of it still, and was not taken back from its lane,
+   * ends `unavailable`. Nothing is done where it is connected: it can answer still.
    */
-  giveUp(node: NodeId): void;
+  giveUp(node: NodeId, ids: ReadonlySet<InvocationId>): void;
   /** One watcher. */
   watch(watcher: NodeWatcher): void;
 }

@@ -107,14 +107,24 @@ export class Invocations {
    */
   async recover(node: NodeId): Promise<void> {
     const { lane, replies, logger } = this.#options;
+    // What is sent there from now on is not lost: it lies in the lane, and the node may be back.
+    const lost = this.#idsAt(node);
     try {
       const ids = await lane.withdraw(node);
-      for (const id of ids) this.#sendAgain(id, node);
+      for (const id of ids) {
+        lost.delete(id);
+        this.#sendAgain(id, node);
+      }
       if (ids.length > 0) logger.info({ node, count: ids.length }, 'Taken back from a lost node.');
     } catch (error) {
       logger.warn({ error, node }, 'What waits for a lost node could not be taken back.');
     }
-    replies.giveUp(node);
+    replies.giveUp(node, lost);
+  }
+
+  #idsAt(node: NodeId): Set<InvocationId> {
+    const flights = [...this.#flights].filter(([, flight]) => flight.node === node);
+    return new Set(flights.map(([id]) => id));
   }
 
   /** What could not begin before its deadline is not sent: it is to try elsewhere, or later. */

@@ -112,9 +112,9 @@ export class ReplyServer implements ReplyReceiver, Service {
     };
   }
 
-  giveUp(node: NodeId): void {
+  giveUp(node: NodeId, ids: ReadonlySet<InvocationId>): void {
     if (this.#linksOf(node).length > 0) return;
-    this.#end((expected) => expected.node === node && !expected.link);
+    this.#end((expected, id) => ids.has(id) && expected.node === node && !expected.link);
   }
 
   watch(watcher: NodeWatcher): void {
@@ -221,9 +221,9 @@ export class ReplyServer implements ReplyReceiver, Service {
   }
 
   /** Ends those that nobody will answer any more. */
-  #end(isLost: (expected: Expected) => boolean): void {
+  #end(isLost: (expected: Expected, id: InvocationId) => boolean): void {
     for (const [id, expected] of this.#expected) {
-      if (!isLost(expected)) continue;
+      if (!isLost(expected, id)) continue;
       this.#forget(id);
       expected.listener.onEnd(workerLost(), { node: expected.node, timings: {} });
     }

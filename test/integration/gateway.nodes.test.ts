@@ -55,7 +55,9 @@ describe('an invocation', () => {
     worker.withdrawable.push(waiting!.item.id);
     worker.script = (one) => one.answer(`from ${one.node}`);
     worker.watcher?.onLost(node);
-    await vi.waitFor(() => expect(worker.givenUp).toEqual([node]));
+    await vi.waitFor(() => expect(worker.givenUp).toHaveLength(1));
+    const ids = taken!.node === node ? [taken!.item.id] : [];
+    expect(worker.givenUp).toEqual([{ node, ids }]);
     const other = node === 'node-1' ? 'node-2' : 'node-1';
     const first = await Promise.race(answers);
     expect(first).toMatchObject({ status: 200, text: `from ${other}` });
@@ -63,6 +65,20 @@ describe('an invocation', () => {
     const ends = await Promise.all(answers);
     expect(new Set(ends.map(({ status }) => status))).toEqual(new Set([200, 503]));
     expect(worker.invocations).toHaveLength(3);
+  });
+
+  it('that is sent to the only node once more is not given up with what that node had taken', async () => {
+    const { worker } = running;
+    running.nodes = running.nodes.slice(0, 1);
+    worker.script = () => {};
+    const answer = running.send('GET', '/fn/hello');
+    await vi.waitFor(() => expect(worker.invocations).toHaveLength(1));
+    const { node, item } = worker.last;
+    worker.withdrawable.push(item.id);
+    worker.script = (one) => one.answer('it was back in a moment');
+    worker.watcher?.onLost(node);
+    expect(await answer).toMatchObject({ status: 200, text: 'it was back in a moment' });
+    await vi.waitFor(() => expect(worker.givenUp).toEqual([{ node, ids: [] }]));
   });
 
   it('avoids a node whose connection broke, until it is back', async () => {

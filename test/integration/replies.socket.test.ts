@@ -220,11 +220,11 @@ describe('when a side is gone', () => {
     expectReply();
     const onLost = vi.fn<(node: string) => void>();
     server.watch({ onConnected() {}, onLost });
-    server.giveUp(node); // it is connected
+    server.giveUp(node, new Set([id])); // it is connected
     await client.stop(never);
     await vi.waitFor(() => expect(onLost).toHaveBeenCalledExactlyOnceWith(node));
     expect(told).toEqual([]);
-    server.giveUp(node);
+    server.giveUp(node, new Set([id]));
     expect(await ended.promise).toMatchObject({ reason: 'worker.lost', retryAfterMs: 1000 });
   });
 

@@ -72,7 +72,7 @@ export class ScriptedWorker implements LaneProducer, ReplyReceiver {
   script: (invocation: ScriptedInvocation) => void = (invocation) => invocation.answer('ok');
   /** What lies in the lane of a node that is lost. */
   readonly withdrawable: InvocationId[] = [];
-  readonly givenUp: NodeId[] = [];
+  readonly givenUp: { readonly node: NodeId; readonly ids: readonly InvocationId[] }[] = [];
   watcher: NodeWatcher | undefined;
   /** Set: the queue takes nothing. */
   queueFailure: HostError | undefined;
@@ -113,8 +113,8 @@ export class ScriptedWorker implements LaneProducer, ReplyReceiver {
     return this.withdrawable.splice(0);
   }
 
-  giveUp(node: NodeId): void {
-    this.givenUp.push(node);
+  giveUp(node: NodeId, ids: ReadonlySet<InvocationId>): void {
+    this.givenUp.push({ node, ids: [...ids] });
   }
 
   watch(watcher: NodeWatcher): void {
