@@ -161,7 +161,21 @@ describe('a cluster of four nodes', () => {
     await load.good(20);
     await drained.stop();
     workers = workers.filter((worker) => worker !== drained);
+    workers = workers.filter((worker) => worker !== drained);
     await load.good(20);
+    expect([...(await load.stop()).keys()]).toEqual(['200']);
+  });
+
+  test('is restarted node by node without losing a call', async () => {
+    await using load = callers(8);
+    await load.good(10);
+    const accepted = await Promise.all(Array.from({ length: 20 }, invokeAsync));
+    for (const worker of workers) {
+      await worker.restart();
+      await vi.waitFor(async () => expect(await stateOf(worker.id)).toBe('ready'), soon);
+      await load.good(10);
+    }
+    expect(await Promise.all(accepted.map(ended))).toEqual(accepted.map(() => 'done'));
     expect([...(await load.stop()).keys()]).toEqual(['200']);
   });
 });

@@ -11,6 +11,8 @@ export interface WorkerMember {
   kill(): Promise<void>;
   /** SIGTERM, and waits for the end. */
   stop(): Promise<void>;
+  /** Stops it, and starts it with the same settings and data. */
+  restart(): Promise<void>;
   /** Pulls its network cable out, or puts it back. */
   readonly plug: (isIn: boolean) => void;
 }
@@ -52,10 +54,18 @@ export async function startCluster(workerCount: number): Promise<Cluster> {
     settings: Readonly<Record<string, string>>,
     namespace: string,
   ) => {
-    const process = await startProcess(role, { ...common, ...settings }, namespace);
+    const begin = () => startProcess(role, { ...common, ...settings }, namespace);
+    let process = await begin();
     const stop = async () => process[Symbol.asyncDispose]();
     undo.defer(stop);
-    return { kill: () => process.kill(), stop };
+    return {
+      kill: () => process.kill(),
+      stop,
+      restart: async () => {
+        await stop();
+        process = await begin();
+      },
+    };
   };
   const dir = await newFolder();
   const newMemberFolder = async (): Promise<string> => {
