@@ -13,7 +13,7 @@ import { createNodeNetworks } from '../network/index.ts';
 /** Namespaces made ahead: a burst of so many cold starts does not wait for the kernel. */
 const readyNamespaces = 8;
 
-interface WorkerNetwork {
+export interface WorkerNetwork {
   readonly provider: NetworkProvider;
   /** Reach sandboxes whatever network they have. */
   readonly sockets: NamespaceSockets;

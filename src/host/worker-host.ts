@@ -1,24 +1,11 @@
-import { availableParallelism, totalmem } from 'node:os';
-import { defaultScratchBytes } from '../config/function/scratch.ts';
 import type { HostConfig } from '../config/host-config.ts';
 import { OciEngine } from '../containers/oci-engine.ts';
-import { httpChannel } from '../containers/channels/http-channel.ts';
-import { findOciRuntime, openRuntimeClasses, type OciRuntime } from '../containers/oci-runtime.ts';
-import { IdleFreezer } from '../containers/pool/idle-freezer.ts';
-import { lambdaChannel } from '../containers/channels/lambda-channel.ts';
+import { findOciRuntime, openRuntimeClasses } from '../containers/oci-runtime.ts';
 import { Leftovers } from '../containers/leftovers.ts';
-import { SandboxPool } from '../containers/pool/sandbox-pool.ts';
-import { RootMounts } from '../containers/root-mounts.ts';
-import { CompiledCode } from '../containers/compiled-code.ts';
-import { ContainerMaker } from '../containers/container-maker.ts';
-import { ContainerSandboxFactory } from '../containers/sandbox-factory.ts';
-import { SecretGiver } from '../containers/secret-giver.ts';
-import { StemPools } from '../containers/stem-pools.ts';
-import { Tokens } from '../containers/pool/tokens.ts';
 import { Workspace } from '../containers/workspace.ts';
 import { liveVersion, type FunctionRecord } from '../domain/function.ts';
 import type { Logger } from '../domain/logger.ts';
-import type { NodeInfo, NodeRecord } from '../domain/node.ts';
+import type { NodeRecord } from '../domain/node.ts';
 import type { NetworkRecord } from '../domain/private-network.ts';
 import type { Service } from '../domain/service.ts';
 import type { VolumeRecord } from '../domain/volume.ts';
@@ -32,7 +19,6 @@ import { networkDirectory } from '../orchestration/private-networks.ts';
 import { deployedRepositories } from '../orchestration/deployed-repositories.ts';
 import { NodeAnnouncement } from '../orchestration/node-announcement.ts';
 import { NodeAnswers } from '../orchestration/node-answers.ts';
-import { ensureNodeId } from '../orchestration/node-id.ts';
 import type { PreparationQuestion } from '../orchestration/node-versions.ts';
 import type { CollectionQuestion } from '../orchestration/nodes-garbage.ts';
 import type { SandboxQuestion } from '../orchestration/sandbox-directory.ts';
@@ -47,7 +33,7 @@ import { QueueSender } from '../queue/queue-sender.ts';
 import { QueueTriggers } from '../queue/queue-triggers.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
-import { clusterProof, readClusterKey } from '../security/cluster-key.ts';
+import { readClusterKey } from '../security/cluster-key.ts';
 import { readyCount } from '../schedules/provisioned-windows.ts';
 import { IdRanges } from '../security/id-ranges.ts';
 import { signWebhook } from '../security/webhook-signature.ts';
@@ -56,7 +42,7 @@ import { FileLogStore } from '../telemetry/log-store.ts';
 import { logFacts } from '../telemetry/log-facts.ts';
 import { ResourceMeter } from '../telemetry/usage/resource-meter.ts';
 import { UsageMeter } from '../telemetry/usage/usage-meter.ts';
-import { createNodeVolumes, mountPlan } from '../volumes/index.ts';
+import { createNodeVolumes } from '../volumes/index.ts';
 import { AddressedAttempts } from '../worker/addressed-attempts.ts';
 import { Attempts } from '../worker/attempts.ts';
 import { Standby } from '../worker/standby.ts';
@@ -69,22 +55,15 @@ import { WebhookSender } from '../worker/webhook-sender.ts';
 import { dataPaths } from './data-paths.ts';
 import { imageFolders, imagesOf } from './images.ts';
 import { workerNetwork } from './network.ts';
+import { nodeInfo } from './node-info.ts';
 import { redisOf } from './redis.ts';
+import { runtimeCore } from './runtime-core.ts';
 import { workerSecurity } from './security.ts';
 import { workerPlacement } from './worker-placement.ts';
 import { tracesOf } from './traces.ts';
 
 /** Where a worker mounts its own file system in memory; the host sees an empty folder. */
 const workspaceDir = '/run/hearth';
-
-/** What a stem may have before it has a function; it needs a fraction of it. */
-const stemMemoryBytes = 128 * 1024 * 1024;
-
-/** Sandboxes at work may be promised so many times the processors there are: most of them wait. */
-const cpuOvercommit = 32;
-
-/** Sandboxes may have this much of the machine's memory unless the configuration says otherwise. */
-const sandboxMemoryShare = 0.75;
 
 /**
  * A worker node. The process must be in a mount namespace of its own: what it mounts is gone when
@@ -120,16 +99,8 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
   const logs = new FileLogStore({ dir: paths.logs });
   const security = await workerSecurity(paths, durable, logs);
   const images = imagesOf(config, () => deployedRepositories(functions.list()), facts);
-  const roots = new RootMounts(workspace.rootsDir);
-  const engine = new OciEngine({
-    runtime: await findOciRuntime(config.ociRuntime),
-    classes,
-    cgroups,
-    cgroupsPath,
-    bundlesDir: workspace.bundlesDir,
-  });
-  const idRanges = new IdRanges();
   const profile = strictProfile(process.arch);
+  const idRanges = new IdRanges();
   const volumeRecords = new RedisRecordStore<VolumeRecord>({ ...durable, kind: 'volumes' });
   const volumes = createNodeVolumes({
     ...durable,
@@ -143,51 +114,28 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     socketPath: paths.volumeSocket,
     uid: profile.uid,
   });
-  const maker = new ContainerMaker({
+  const engine = new OciEngine({
+    runtime: await findOciRuntime(config.ociRuntime),
+    classes,
+    cgroups,
+    cgroupsPath,
+    bundlesDir: workspace.bundlesDir,
+  });
+  const { maker, stems, compiledCode, freezer, pool } = runtimeCore({
     engine,
+    workspace,
     profile,
     idRanges,
-    volumes: volumes.lender,
-    scratchDisks: volumes.scratchDisks,
-    network: network.provider,
-    roots,
-    tasksDir: workspace.tasksDir,
-    secretsDir: workspace.secretsDir,
-    logs: security.logs,
+    volumes,
+    network,
+    security,
+    images: images.node,
+    memoryBytes: node.memoryBytes,
+    cpu: config.cpu,
+    stems: config.stems,
     usage: resources,
-    logger,
-  });
-  const memory = new Tokens(node.memoryBytes);
-  const mounts = mountPlan(defaultScratchBytes);
-  const stems = new StemPools({
-    maker,
-    loadImage: (runtime, signal) => images.node.prepareBase(runtime, signal),
-    mounts,
-    memoryBytes: stemMemoryBytes,
-    memory,
-    size: config.stems,
-    logger,
-  });
-  const compiledCode = new CompiledCode({ maker, mounts, memory, logger });
-  const containers = new ContainerSandboxFactory({
-    maker,
-    stems,
-    compiledCode,
-    roots,
-    planMounts: mountPlan,
-    channels: { lambda: lambdaChannel(network.sockets), http: httpChannel(network.sockets) },
-    stemScratchBytes: defaultScratchBytes,
     facts,
-  });
-  const factory = new SecretGiver({ factory: containers, ...security.forSandboxes });
-  const freezer = new IdleFreezer();
-  const pool = new SandboxPool({
-    factory,
-    freezer,
-    memory,
-    cpu: new Tokens(config.cpu ?? availableParallelism() * cpuOvercommit),
-    yieldStems: (bytes) => stems.yield(bytes),
-    facts,
+    logger,
   });
   const replies = new ReplyClient({ node: node.id, clusterKey, logger });
   const versions = new VersionCache(images.node);
@@ -305,24 +253,4 @@ export async function createWorkerHost(config: HostConfig, logger: Logger): Prom
     new NodeMembership({ node, records: nodeRecords, facts }),
     announcement,
   ]);
-}
-
-async function nodeInfo(
-  config: HostConfig,
-  classes: ReadonlyMap<string, OciRuntime>,
-  clusterKey: Buffer | undefined,
-): Promise<NodeInfo> {
-  const names = [...classes.keys()];
-  const id = await ensureNodeId(dataPaths(config.dataDir).nodeId);
-  return {
-    id,
-    hostname: config.hostname,
-    cpus: availableParallelism(),
-    labels: config.nodeLabels,
-    ...(clusterKey ? { clusterProof: clusterProof(clusterKey, id) } : {}),
-    runtimeClasses: names,
-    ownKernelClasses: names.filter((name) => classes.get(name)?.hasOwnKernel),
-    memoryBytes: config.memoryBytes ?? Math.floor(totalmem() * sandboxMemoryShare),
-    startedAt: new Date().toISOString(),
-  };
 }
