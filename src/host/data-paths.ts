@@ -7,6 +7,7 @@ export function dataPaths(dataDir: string) {
     masterKey: join(dataDir, 'master.key'),
     clusterKey: join(dataDir, 'cluster.key'),
     nodeId: join(dataDir, 'node-id'),
+    compiledCode: join(dataDir, 'compiled'),
     images: join(dataDir, 'images'),
     volumes: join(dataDir, 'volumes'),
     scratch: join(dataDir, 'scratch'),

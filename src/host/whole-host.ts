@@ -82,6 +82,8 @@ async function stopAll(services: readonly Service[], grace: AbortSignal): Promis
 function childEnvironment(config: HostConfig, listen: string): Record<string, string> {
   return {
     ...minimalEnv,
+    // Node's own: the next start finds the host's modules compiled, and takes half a second less.
+    NODE_COMPILE_CACHE: dataPaths(config.dataDir).compiledCode,
     HEARTH_DATA: config.dataDir,
     HEARTH_LISTEN: listen,
     HEARTH_FUNCTION_HOSTS: config.functionHosts.join(','),

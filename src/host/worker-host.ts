@@ -33,7 +33,7 @@ import { QueueSender } from '../queue/queue-sender.ts';
 import { QueueTriggers } from '../queue/queue-triggers.ts';
 import { BullLaneConsumer } from '../queue/lane-consumer.ts';
 import { ReplyClient } from '../replies/reply-client.ts';
-import { readClusterKey } from '../security/cluster-key.ts';
+import { ensureClusterKey, readClusterKey } from '../security/cluster-key.ts';
 import { readyCount } from '../schedules/provisioned-windows.ts';
 import { IdRanges } from '../security/id-ranges.ts';
 import { signWebhook } from '../security/webhook-signature.ts';
@@ -72,7 +72,9 @@ const workspaceDir = '/run/hearth';
 export async function createWorkerHost(config: HostConfig, logger: Logger): Promise<Service> {
   const paths = dataPaths(config.dataDir);
   const classes = await openRuntimeClasses(config.runtimeClasses);
-  const clusterKey = await readClusterKey(paths.clusterKey);
+  // With a gateway that has just begun to listen for other machines, it is made by whoever is first.
+  const ownKey = config.clusterListen === undefined ? readClusterKey : ensureClusterKey;
+  const clusterKey = await ownKey(paths.clusterKey);
   const node = await nodeInfo(config, classes, clusterKey);
   const facts = new FactBus();
   facts.subscribe(logFacts(logger));
