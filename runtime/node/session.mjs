@@ -66,8 +66,10 @@ export class Session {
   async #init(message) {
     this.#bound = message;
     this.#isLoading = true;
+    const compiled = this.#compiled;
+    this.#compiled = undefined; // it would stay in memory for as long as the process
     try {
-      const { handler, takesStreams } = await loadHandler(message, this.#compiled);
+      const { handler, takesStreams } = await loadHandler(message, compiled);
       this.#handler = handler;
       this.#channel.send(toHost.ready, ...(takesStreams ? [json({ takesStreams })] : []));
     } catch (thrown) {
