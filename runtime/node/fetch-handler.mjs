@@ -1,6 +1,6 @@
+import { invocationContext, traceparentOf } from './invocation-context.mjs';
 import { chunkLimitBytes } from './responder.mjs';
 import { invalidResponse } from './thrown.mjs';
-import { traceparentOf } from './trace-parent.mjs';
 
 const noBody = { body: new Uint8Array(0), rest: undefined };
 
@@ -19,23 +19,19 @@ const noBody = { body: new Uint8Array(0), rest: undefined };
 export function fetchHandler(fetch, env) {
   void globalThis.Request; // Node loads the web's classes at their first use, which takes 20 ms
   return async (invocation) => {
-    const { head, functionName, responder } = invocation;
     /** @type {Promise<unknown>[]} */
     const pending = [];
+    const context = invocationContext(invocation, (work) => {
+      pending.push(Promise.resolve(work).catch((thrown) => console.error('waitUntil:', thrown)));
+    });
     const response = await fetch(toRequest(invocation), env, {
-      invocationId: head.id,
-      functionName,
-      deadlineMs: head.deadlineMs,
-      traceparent: traceparentOf(head),
-      waitUntil: (/** @type {unknown} */ work) => {
-        pending.push(Promise.resolve(work).catch((thrown) => console.error('waitUntil:', thrown)));
-      },
+      ...context,
       passThroughOnException: () => {}, // there is no origin to pass through to
     });
     if (!isResponse(response)) {
       throw invalidResponse('fetch must return a Response, such as new Response("text")');
     }
-    await send(response, responder, pending);
+    await send(response, invocation.responder, pending);
   };
 }
 

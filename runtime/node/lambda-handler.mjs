@@ -1,9 +1,9 @@
 import { clientContext } from './client-context.mjs';
+import { traceparentOf } from './invocation-context.mjs';
 import { toLambdaEvent } from './lambda-event.mjs';
 import { fromEventResult, fromHttpResult } from './lambda-result.mjs';
 import { isStreaming, LambdaResponseStream } from './lambda-stream.mjs';
 import { RuntimeError } from './thrown.mjs';
-import { traceparentOf } from './trace-parent.mjs';
 
 /** As Lambda's own; larger answers are streamed. */
 const responseLimitBytes = 6 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { traceparentOf } from './trace-parent.mjs';
+import { invocationContext } from './invocation-context.mjs';
 
 /**
  * @typedef {import('./load.mjs').Invocation} Invocation
@@ -15,7 +15,7 @@ import { traceparentOf } from './trace-parent.mjs';
  */
 export function queueHandler(queue, env, others) {
   return async (invocation) => {
-    const { head, body, functionName, responder } = invocation;
+    const { head, body, responder } = invocation;
     if (!head.queue) return await others(invocation);
     /** @type {Promise<unknown>[]} */
     const pending = [];
@@ -28,15 +28,10 @@ export function queueHandler(queue, env, others) {
       ackAll: () => messages.forEach((message) => message.ack()),
       retryAll: () => messages.forEach((message) => message.retry()),
     };
-    const result = await queue(batch, env, {
-      invocationId: head.id,
-      functionName,
-      deadlineMs: head.deadlineMs,
-      traceparent: traceparentOf(head),
-      waitUntil: (/** @type {unknown} */ work) => {
-        pending.push(Promise.resolve(work).catch((thrown) => console.error('waitUntil:', thrown)));
-      },
+    const context = invocationContext(invocation, (work) => {
+      pending.push(Promise.resolve(work).catch((thrown) => console.error('waitUntil:', thrown)));
     });
+    const result = await queue(batch, env, context);
     while (pending.length > 0) await Promise.all(pending.splice(0));
     const failures = [...failed].map((itemIdentifier) => ({ itemIdentifier }));
     const answer = failures.length > 0 ? { batchItemFailures: failures } : (result ?? null);

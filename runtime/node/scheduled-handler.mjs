@@ -1,4 +1,4 @@
-import { traceparentOf } from './trace-parent.mjs';
+import { invocationContext } from './invocation-context.mjs';
 
 /**
  * @typedef {import('./load.mjs').Handler} Handler
@@ -18,20 +18,16 @@ const answer = { status: 200, headers: /** @type {[string, string][]} */ ([]) };
  */
 export function scheduledHandler(scheduled, env, others) {
   return async (invocation) => {
-    const { head, body, functionName, responder } = invocation;
+    const { head, body, responder } = invocation;
     if (!isScheduled(head)) return await others(invocation);
     const { detail } = JSON.parse(body.toString());
     const event = { type: 'scheduled', cron: detail.cron, scheduledTime: detail.scheduledTime };
     /** @type {Promise<unknown>[]} */
     const pending = [];
-    const ctx = {
-      invocationId: head.id,
-      functionName,
-      deadlineMs: head.deadlineMs,
-      traceparent: traceparentOf(head),
-      waitUntil: (/** @type {unknown} */ work) => void pending.push(Promise.resolve(work)),
-      passThroughOnException: () => {},
-    };
+    const context = invocationContext(invocation, (work) => {
+      pending.push(Promise.resolve(work));
+    });
+    const ctx = { ...context, passThroughOnException: () => {} };
     await scheduled({ ...event, noRetry: () => {} }, env, ctx);
     while (pending.length > 0) await Promise.all(pending.splice(0));
     await responder.respond(answer, new Uint8Array(0));
