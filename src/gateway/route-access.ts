@@ -12,7 +12,7 @@ import {
   type Principal,
   type SignatureClaim,
 } from '../domain/principal.ts';
-import type { Quotas } from '../domain/quota.ts';
+import { isLimited, type Quotas } from '../domain/quota.ts';
 import { identify, isPrincipal, noRight } from './callers.ts';
 import { holdQuota } from './held-quota.ts';
 
@@ -93,7 +93,7 @@ export function guardRoutes(
     const caller = identified(authorizer, request, access);
     if (!isPrincipal(caller)) return void claims.set(request, caller);
     admit(request, caller, access);
-    await holdQuota(quotas, caller, reply.raw, longestRequestMs);
+    if (isLimited(caller)) await holdQuota(quotas, caller, reply.raw, longestRequestMs);
   });
 
   app.addHook('preParsing', async (request, _reply, payload) => {
@@ -117,7 +117,7 @@ export function guardRoutes(
     const digest = bodyDigests.get(request)?.() ?? createHash('sha256').digest('hex');
     const principal = claim.verify(digest);
     admit(request, principal, access);
-    await holdQuota(quotas, principal, reply.raw, longestRequestMs);
+    if (isLimited(principal)) await holdQuota(quotas, principal, reply.raw, longestRequestMs);
   });
 
   app.addHook('onResponse', async (request, reply) => {
