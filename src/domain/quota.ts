@@ -33,11 +33,15 @@ export type Limited = Principal & { readonly limits: UsageLimits };
 export const isLimited = (principal: Principal | undefined): principal is Limited =>
   principal?.limits !== undefined;
 
+/** How a rate is written. */
+export const ratePattern = '^([1-9][0-9]{0,5})/([smh])$';
+const rateExpression = new RegExp(ratePattern);
+
 const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `"100/s"`, `"5/m"`, `"1000/h"`; undefined when it is not a rate. */
 export function parseRate(text: string): Rate | undefined {
-  const [, count = '', unit = ''] = /^([1-9]\d{0,5})\/([smh])$/.exec(text) ?? [];
+  const [, count = '', unit = ''] = rateExpression.exec(text) ?? [];
   const perMs = unitMs[unit];
   return perMs === undefined ? undefined : { count: Number(count), perMs };
 }

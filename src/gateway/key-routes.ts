@@ -4,7 +4,7 @@ import { HostError } from '../domain/errors.ts';
 import { isName } from '../domain/ids.ts';
 import type { KeyRecord, KeyRing, NewKey } from '../domain/key.ts';
 import { actions } from '../domain/principal.ts';
-import { parseRate, rateText, type UsageLimits } from '../domain/quota.ts';
+import { parseRate, ratePattern, rateText, type UsageLimits } from '../domain/quota.ts';
 import { acceptJson } from './json-bodies.ts';
 import { forHost } from './route-access.ts';
 
@@ -27,7 +27,7 @@ const scopeSchema = Type.Object(
 const limits = {
   rate: Type.Optional(
     Type.String({
-      pattern: '^[1-9][0-9]{0,5}/[smh]$',
+      pattern: ratePattern,
       description: 'Requests a second, minute or hour: 100/s. No limit, when absent.',
     }),
   ),
