@@ -2,11 +2,12 @@ import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { Type } from 'typebox';
 import { errorCodes } from '../../domain/errors.ts';
+import { isLambdaPath } from '../lambda/lambda-errors.ts';
 import { forAnyone, type RouteAccess } from '../route-access.ts';
 import { operationSummaries } from './operation-summaries.ts';
 
-/** APIs that others have specified: the OCI distribution specification and AWS's service model. */
-const othersPaths = /^\/(v2|20\d\d-\d\d-\d\d)(\/|$)/;
+/** Of APIs that others have specified: AWS's service model and the OCI distribution specification. */
+const isOthers = (url: string): boolean => isLambdaPath(url) || /^\/v2(\/|$)/.test(url);
 
 const errorSchema = Type.Object({
   code: Type.Enum([...errorCodes, 'function_error'], {
@@ -93,7 +94,7 @@ export function openapiRoutes(app: FastifyInstance): void {
 }
 
 function described(schema: FastifySchema | undefined, url: string, route: RouteOptions) {
-  if (othersPaths.test(url)) return { ...schema, hide: true };
+  if (isOthers(url)) return { ...schema, hide: true };
   const method = String(route.method).toUpperCase();
   const path = url.replaceAll(/:(\w+)/g, '{$1}');
   const access = route.config?.access;
