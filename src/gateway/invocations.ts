@@ -153,6 +153,10 @@ export class Invocations {
     this.#flights.set(id, flight);
     this.#inFlight.add(node, version.spec);
     this.#loads.add(version);
+    const fail = (error: unknown): void => {
+      this.#leave(flight); // also where the answer is over, or there is nothing yet to cancel
+      answer.fail(toHostError(error));
+    };
     const fitsLane = !stream && body.byteLength <= laneBodyLimitBytes;
     try {
       const fetched = fitsLane ? undefined : (stream ?? body);
@@ -175,9 +179,9 @@ export class Invocations {
         replyTo: replies.address,
         ...(trace ? { trace } : {}),
       });
-      enqueued.catch((error: unknown) => answer.fail(toHostError(error)));
+      enqueued.catch(fail);
     } catch (error) {
-      answer.fail(toHostError(error));
+      fail(error);
     }
     return true;
   }
